@@ -1,0 +1,108 @@
+"""An end of the front sink: an audio output, what it needs first, and the format it wants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import numpy as np
+from livekit import rtc
+from livekit.agents.voice.io import AudioOutput
+
+
+class AudioEnd:
+    """Where the speech of a front sink can go.
+
+    Args:
+        name: ``avatar`` or ``voice``, for logs.
+        output: The audio output; it is fed one segment at a time.
+        ready: Awaited before each feed; it must be safe to cancel and to await again.
+        mono: Mix frames down to one channel before they are sent.
+        stop_timeout: Seconds to wait, after a clear, for the output to say how far it got.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        output: AudioOutput,
+        ready: Callable[[], Awaitable[None]] | None = None,
+        mono: bool = True,
+        stop_timeout: float = 1.0,
+    ) -> None:
+        self.name = name
+        self.output = output
+        self.ready = ready
+        self.mono = mono
+        self.stop_timeout = stop_timeout
+
+    def converter(self) -> FrameConverter:
+        """Return a converter for one run: resamplers keep state between frames."""
+        return FrameConverter(sample_rate=self.output.sample_rate, mono=self.mono)
+
+    def __repr__(self) -> str:
+        return f"AudioEnd({self.name!r})"
+
+
+class FrameConverter:
+    """Brings frames of any rate and channel count into the format an end wants.
+
+    Args:
+        sample_rate: Hz wanted; None keeps the frame's own.
+        mono: Mix down to one channel.
+    """
+
+    def __init__(self, *, sample_rate: int | None, mono: bool) -> None:
+        self._sample_rate = sample_rate
+        self._mono = mono
+        self._resampler: rtc.AudioResampler | None = None
+        self._format: tuple[int, int] | None = None
+
+    def push(self, frame: rtc.AudioFrame) -> Iterator[rtc.AudioFrame]:
+        """Yield what can be sent after this frame."""
+        if self._mono and frame.num_channels > 1:
+            frame = _mix_down(frame)
+        if self._sample_rate is None or frame.sample_rate == self._sample_rate:
+            yield from self.flush()
+            yield frame
+            return
+        if self._format != (frame.sample_rate, frame.num_channels):
+            yield from self.flush()
+            self._format = (frame.sample_rate, frame.num_channels)
+            self._resampler = rtc.AudioResampler(
+                input_rate=frame.sample_rate,
+                output_rate=self._sample_rate,
+                num_channels=frame.num_channels,
+            )
+        assert self._resampler is not None
+        yield from self._resampler.push(frame)
+
+    def flush(self) -> Iterator[rtc.AudioFrame]:
+        """Yield what the resampler still holds."""
+        resampler, self._resampler, self._format = self._resampler, None, None
+        if resampler is not None:
+            yield from resampler.flush()
+
+
+def _mix_down(frame: rtc.AudioFrame) -> rtc.AudioFrame:
+    samples = np.frombuffer(frame.data, dtype=np.int16).reshape(-1, frame.num_channels)
+    mono = samples.mean(axis=1).astype(np.int16)
+    return rtc.AudioFrame(
+        data=mono.tobytes(),
+        sample_rate=frame.sample_rate,
+        num_channels=1,
+        samples_per_channel=len(mono),
+        userdata=dict(frame.userdata),
+    )
+
+
+def heard_since(started_at: float | None, fed: float) -> float:
+    """Estimate the seconds heard of an output that has not said so itself.
+
+    Args:
+        started_at: Unix time at which it began to play, None if it has not.
+        fed: Seconds it was given.
+    """
+    if started_at is None:
+        return 0.0
+    return max(0.0, min(fed, time.time() - started_at))

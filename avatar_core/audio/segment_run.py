@@ -1,0 +1,176 @@
+"""One stretch of a segment, played by one end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from livekit import rtc
+from livekit.agents.voice.io import (
+    PlaybackFinishedEvent,
+    PlaybackProgressedEvent,
+    PlaybackStartedEvent,
+)
+
+from avatar_core.audio.audio_end import AudioEnd, heard_since
+from avatar_core.audio.segment import Segment
+from avatar_core.log import logger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """How a run ended.
+
+    Args:
+        position: Seconds of the segment heard so far, this run included.
+        complete: The end played all it was given, or gave up by itself; nothing is left to say.
+        interrupted: Complete, but cut off by the end itself.
+    """
+
+    position: float
+    complete: bool
+    interrupted: bool = False
+
+
+class SegmentRun:
+    """Feeds a segment to an end from where it was last heard, until it is played or stopped.
+
+    Args:
+        segment: The segment.
+        end: The end that plays it.
+        on_started: Called with the unix time at which the end began to play.
+        on_progress: Called with started_at (unix time), offset and duration (seconds).
+    """
+
+    def __init__(
+        self,
+        *,
+        segment: Segment,
+        end: AudioEnd,
+        on_started: Callable[[float], None],
+        on_progress: Callable[[float, float, float], None],
+    ) -> None:
+        self.segment = segment
+        self.end = end
+        self.base = segment.heard
+        self._on_started = on_started
+        self._on_progress = on_progress
+        self._fed = 0.0
+        self._started_at: float | None = None
+        self._progressed = 0.0
+        self._stopping = False
+        self._flushed = False
+        self._segments_before = end.output.captured_playout_segments
+        self._done: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
+        self._feed_task: asyncio.Task[None] | None = None
+        self._give_up_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def position(self) -> float:
+        """Seconds of the segment heard so far, as far as can be told now."""
+        return self.base + max(self._progressed, heard_since(self._started_at, self._fed))
+
+    async def play(self) -> RunResult:
+        """Feed the end and return when it has played everything or stopped."""
+        output = self.end.output
+        output.on("playback_started", self._handle_started)
+        output.on("playback_progressed", self._handle_progress)
+        output.on("playback_finished", self._handle_finished)
+        self._feed_task = asyncio.create_task(self._feed(), name="avatar-front-sink-feed")
+        try:
+            return await self._done
+        finally:
+            output.off("playback_started", self._handle_started)
+            output.off("playback_progressed", self._handle_progress)
+            output.off("playback_finished", self._handle_finished)
+            if self._give_up_timer is not None:
+                self._give_up_timer.cancel()
+            if not self._feed_task.done():
+                self._feed_task.cancel()
+            await asyncio.wait([self._feed_task])
+
+    def stop(self) -> None:
+        """Stop the sound now; ``play`` returns once the end has said how far it got."""
+        if self._stopping or self._done.done():
+            return
+        self._stopping = True
+        if self._feed_task is not None:
+            self._feed_task.cancel()
+        if not self._end_has_audio:
+            self._resolve(complete=False, position=self.base)
+            return
+        if not self._flushed:
+            self._flushed = True
+            self.end.output.flush()
+        self.end.output.clear_buffer()
+        self._give_up_timer = asyncio.get_running_loop().call_later(
+            self.end.stop_timeout, self._give_up
+        )
+
+    @property
+    def _end_has_audio(self) -> bool:
+        return self.end.output.captured_playout_segments > self._segments_before
+
+    async def _feed(self) -> None:
+        try:
+            if self.end.ready is not None:
+                await self.end.ready()
+            converter = self.end.converter()
+            async for frame in self.segment.frames_from(self.base):
+                for converted in converter.push(frame):
+                    await self._capture(converted)
+            for converted in converter.flush():
+                await self._capture(converted)
+        except Exception as exc:  # noqa: BLE001 - it may be a provider's own sink
+            # Nothing of it may reach LiveKit: a failing end must not fail the agent's speech.
+            logger.error(
+                "an audio output failed; what it was given counts as cut off",
+                extra={"end": self.end.name, "error_type": type(exc).__name__},
+                exc_info=exc,
+            )
+            self._resolve(complete=True, interrupted=True, position=self.position)
+            return
+        self._flushed = True
+        self.end.output.flush()
+        if not self._end_has_audio:
+            self._resolve(complete=True, position=self.segment.pushed)
+
+    async def _capture(self, frame: rtc.AudioFrame) -> None:
+        if frame.samples_per_channel:
+            await self.end.output.capture_frame(frame)
+            self._fed += frame.duration
+
+    def _handle_started(self, event: PlaybackStartedEvent) -> None:
+        if self._started_at is None:
+            self._started_at = event.created_at
+            self._on_started(event.created_at)
+
+    def _handle_progress(self, event: PlaybackProgressedEvent) -> None:
+        self._progressed = max(self._progressed, event.offset + event.duration)
+        self._on_progress(event.started_at, self.base + event.offset, event.duration)
+
+    def _handle_finished(self, event: PlaybackFinishedEvent) -> None:
+        complete = not self._stopping or not event.interrupted
+        # Resampling and rounding move the end by a few samples: what was played whole is whole.
+        whole = complete and not event.interrupted
+        position = self.segment.pushed if whole else self.base + event.playback_position
+        self._resolve(
+            complete=complete,
+            interrupted=complete and event.interrupted,
+            position=min(position, self.segment.pushed),
+        )
+
+    def _give_up(self) -> None:
+        logger.warning(
+            "an audio output did not say how far it got after it was cleared; its position is"
+            " estimated from the clock",
+            extra={"end": self.end.name, "waited_seconds": self.end.stop_timeout},
+        )
+        self._resolve(complete=False, position=self.position)
+
+    def _resolve(self, *, complete: bool, position: float, interrupted: bool = False) -> None:
+        if not self._done.done():
+            self._done.set_result(
+                RunResult(position=position, complete=complete, interrupted=interrupted)
+            )

@@ -1,0 +1,300 @@
+"""The avatar's end: speech as byte streams to a participant, playback reports back by RPC."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from livekit import rtc
+from livekit.agents import utils
+from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
+
+from avatar_core.audio.audio_end import heard_since
+from avatar_core.audio.playback_rpc import (
+    CLEAR_BUFFER,
+    PlaybackDispatcher,
+    PlaybackListener,
+    PlaybackReport,
+)
+from avatar_core.contract.audio_routes import DataStream
+from avatar_core.log import logger
+
+AUDIO_STREAM_TOPIC = "lk.audio_stream"
+ASSUMED_START = 1.0
+"""Seconds after its first audio at which a segment counts as begun if nobody said so."""
+
+OVERDUE = 3.0
+"""Seconds that a playback report may be late, on top of the provider's own lag."""
+
+CLEAR_RPC_TIMEOUT = 2.0
+"""Seconds for the avatar to answer a clear; a dead one is not heard of for 7 s otherwise."""
+
+WRITE_SIZE = 60_000
+"""Bytes written in one call; the SDK cuts them into packets itself."""
+
+
+@dataclass(slots=True)
+class _Step:
+    kind: Literal["open", "write", "close", "clear"]
+    frame: rtc.AudioFrame | None = None
+
+
+class StreamSender(AudioOutput):
+    """Sends one segment at a time to an avatar and learns from it how far it was heard.
+
+    ``capture_frame`` never waits: a task of its own writes, and exists only while there is
+    something to write.
+
+    Args:
+        room: The agent's room, connected.
+        route: Whom to send to, and how.
+        report_lag: Seconds by which the provider's reports lag behind the sound.
+        on_failure: Called when the room refuses what is sent; the segment counts as cut off.
+    """
+
+    def __init__(
+        self,
+        *,
+        room: rtc.Room,
+        route: DataStream,
+        report_lag: float = 0.0,
+        on_failure: Callable[[Exception], None] | None = None,
+    ) -> None:
+        super().__init__(
+            label="AvatarStreamSender",
+            capabilities=AudioOutputCapabilities(pause=False),
+            sample_rate=route.sample_rate,
+        )
+        self._room = room
+        self._route = route
+        self._report_lag = report_lag
+        self._on_failure = on_failure
+        self._steps: deque[_Step] = deque()
+        self._writer: rtc.ByteStreamWriter | None = None
+        self._write_task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._begun = False
+        self._over = asyncio.Event()
+        self._pushed = 0.0
+        self._flushed = False
+        self._cleared = False
+        self._first_sent_at: float | None = None
+        self._started_at: float | None = None
+        self._unanswered = 0
+        self._stop_listening = PlaybackDispatcher.of(room.local_participant).listen(
+            route.identity,
+            PlaybackListener(on_started=self._reported_start, on_finished=self._reported_finish),
+        )
+
+    # --- what the front sink calls --------------------------------------------------------------
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        """Queue a frame, s16le, for the avatar."""
+        await super().capture_frame(frame)
+        if not self._begun:
+            self._begin()
+            self._add(_Step("open", frame))
+        self._pushed += frame.duration
+        self._add(_Step("write", frame))
+
+    def flush(self) -> None:
+        """End the segment: the stream is closed behind what is queued."""
+        super().flush()
+        if self._begun and not self._flushed:
+            self._flushed = True
+            self._add(_Step("close"))
+            self._watch_for_report()
+
+    def clear_buffer(self) -> None:
+        """Drop what is queued and tell the avatar to be silent."""
+        if not self._begun or self._cleared:
+            return
+        self._cleared = True
+        self._steps.clear()
+        self._add(_Step("close"))
+        self._add(_Step("clear"))
+        self._set_timer(self._route.clear_timeout + self._report_lag, self._report_is_missing)
+
+    async def aclose(self) -> None:
+        """Silence the avatar and stop; a segment under way is reported cut off."""
+        if self._begun and self._room.isconnected():
+            # The avatar must be silent before another end speaks, and it knows how far it got.
+            self.clear_buffer()
+            await self._over.wait()
+        self._stop_listening()
+        self._steps.clear()
+        if self._write_task is not None and not self._write_task.done():
+            self._write_task.cancel()
+            await asyncio.wait([self._write_task])
+        await self._close_stream()
+        if self._begun:
+            self._settle(position=self._estimate(), interrupted=True)
+        self._set_timer(None)
+
+    # --- one segment ----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._over.clear()
+        self._pushed = 0.0
+        self._flushed = self._cleared = False
+        self._first_sent_at = self._started_at = None
+
+    def _settle(self, *, position: float, interrupted: bool) -> None:
+        self._begun = False
+        self._over.set()
+        self._set_timer(None)
+        if position > 0.0:
+            if self._started_at is None:
+                self._start_at(time.time() - position)
+            assert self._started_at is not None
+            self.on_playback_progressed(started_at=self._started_at, offset=0.0, duration=position)
+        self.on_playback_finished(playback_position=position, interrupted=interrupted)
+
+    def _start_at(self, created_at: float) -> None:
+        if self._started_at is None:
+            self._started_at = created_at
+            self.on_playback_started(created_at=created_at)
+
+    def _estimate(self) -> float:
+        return heard_since(self._started_at, self._pushed)
+
+    def _reported_start(self) -> None:
+        if self._begun and self._first_sent_at is not None:
+            self._start_at(time.time())
+            if self._flushed and not self._cleared:
+                self._watch_for_report()
+
+    def _reported_finish(self, report: PlaybackReport) -> None:
+        if not self._begun or not self._can_be_of_this_segment(report):
+            self._unanswered = max(0, self._unanswered - 1)
+            logger.debug("late playback report ignored", extra={"position": report.position})
+            return
+        if not self._flushed and not report.interrupted:
+            return  # an avatar that ends a segment on a gap in the stream; ours is still open
+        self._settle(position=min(report.position, self._pushed), interrupted=report.interrupted)
+
+    def _can_be_of_this_segment(self, report: PlaybackReport) -> bool:
+        """Tell a report of an earlier segment, given up on, from one of this segment."""
+        if self._first_sent_at is None:
+            return False
+        if self._unanswered == 0:
+            return True
+        elapsed = time.time() - self._first_sent_at
+        return report.position <= elapsed + 0.1 and report.interrupted == self._cleared
+
+    def _watch_for_report(self) -> None:
+        since = self._started_at or (time.time() + ASSUMED_START)
+        due = since + self._pushed + self._report_lag + OVERDUE - time.time()
+        self._set_timer(due, self._report_is_missing)
+
+    def _report_is_missing(self) -> None:
+        self._unanswered += 1
+        position = self._estimate() if self._cleared else self._pushed
+        logger.warning(
+            "the avatar did not report the end of a segment; it counts as over",
+            extra={"identity": self._route.identity, "cleared": self._cleared},
+        )
+        self._settle(position=position, interrupted=self._cleared)
+
+    def _set_timer(self, delay: float | None, action: Callable[[], None] | None = None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if delay is not None and action is not None:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), action)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def _add(self, step: _Step) -> None:
+        self._steps.append(step)
+        if self._write_task is None or self._write_task.done():
+            self._write_task = asyncio.create_task(self._write_all(), name="avatar-stream-sender")
+
+    async def _write_all(self) -> None:
+        try:
+            while self._steps:
+                await self._take(self._steps.popleft())
+        except Exception as exc:  # noqa: BLE001 - the SDK raises several, all mean the same here
+            logger.error(
+                "speech could not be sent to the avatar",
+                extra={"identity": self._route.identity, "error_type": type(exc).__name__},
+            )
+            self._writer = None
+            self._steps.clear()
+            if self._on_failure is not None:
+                self._on_failure(exc)
+            if self._begun:
+                self._settle(position=self._estimate(), interrupted=True)
+
+    async def _take(self, step: _Step) -> None:
+        if step.kind == "open":
+            assert step.frame is not None
+            self._writer = await self._room.local_participant.stream_bytes(
+                name=utils.shortuuid("AUDIO_"),
+                topic=AUDIO_STREAM_TOPIC,
+                destination_identities=[self._route.identity],
+                attributes={
+                    "sample_rate": str(step.frame.sample_rate),
+                    "num_channels": str(step.frame.num_channels),
+                },
+            )
+        elif step.kind == "write":
+            assert step.frame is not None
+            data = bytearray(step.frame.data)
+            while self._steps and self._steps[0].kind == "write" and len(data) < WRITE_SIZE:
+                following = self._steps.popleft().frame
+                assert following is not None
+                data += following.data
+            if self._writer is not None:
+                await self._writer.write(bytes(data))
+            self._sent_first()
+        elif step.kind == "close":
+            await self._close_stream()
+        else:
+            await self._clear()
+
+    def _sent_first(self) -> None:
+        if self._first_sent_at is not None:
+            return
+        self._first_sent_at = time.time()
+        if not self._route.reports_start:
+            self._start_at(self._first_sent_at)
+        elif not self._flushed and not self._cleared:
+            self._set_timer(ASSUMED_START + self._report_lag, self._assume_start)
+
+    def _assume_start(self) -> None:
+        self._start_at(time.time())
+
+    async def _close_stream(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                await writer.aclose()
+            except Exception as exc:  # noqa: BLE001 - nothing is lost by it
+                # The receiver ends a stream that is superseded or idle by itself.
+                logger.debug("audio stream not closed", extra={"error_type": type(exc).__name__})
+
+    async def _clear(self) -> None:
+        try:
+            await asyncio.wait_for(
+                self._room.local_participant.perform_rpc(
+                    destination_identity=self._route.identity,
+                    method=CLEAR_BUFFER,
+                    payload="",
+                    response_timeout=CLEAR_RPC_TIMEOUT,
+                ),
+                CLEAR_RPC_TIMEOUT,
+            )
+        except (rtc.RpcError, asyncio.TimeoutError) as exc:
+            logger.warning(
+                "the avatar did not take the interruption",
+                extra={"identity": self._route.identity, "error_type": type(exc).__name__},
+            )
+            if self._begun and self._cleared:
+                self._unanswered += 1
+                self._settle(position=self._estimate(), interrupted=True)

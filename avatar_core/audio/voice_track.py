@@ -1,0 +1,150 @@
+"""The voice end where LiveKit made no track: the agent's own, published when first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from livekit import rtc
+from livekit.agents import utils
+from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
+
+from avatar_core.log import logger
+
+SAMPLE_RATE = 24000
+TRACK_NAME = "agent_voice"
+QUEUE_MS = 200
+UNPUBLISH_SECONDS = 2.0
+SUBSCRIBER_WAIT = 3.0
+"""Seconds to wait for somebody to listen before a first sentence is spoken into the void."""
+
+
+class VoiceTrack(AudioOutput):
+    """Plays the agent's speech on its own microphone track, as LiveKit's RoomIO would.
+
+    Args:
+        room: The agent's room; it need not be connected yet.
+    """
+
+    def __init__(self, *, room: rtc.Room) -> None:
+        super().__init__(
+            label="AvatarVoiceTrack",
+            capabilities=AudioOutputCapabilities(pause=False),
+            sample_rate=SAMPLE_RATE,
+        )
+        self._room = room
+        self._source: rtc.AudioSource | None = None
+        self._publication: rtc.LocalTrackPublication | None = None
+        self._publishing = asyncio.Lock()
+        self._slices = utils.audio.AudioByteStream(SAMPLE_RATE, 1, SAMPLE_RATE // 50)
+        self._queue: asyncio.Queue[rtc.AudioFrame | None] = asyncio.Queue()
+        self._play_task: asyncio.Task[None] | None = None
+        self._started_at: float | None = None
+        self._played = 0.0
+
+    @property
+    def published(self) -> bool:
+        """Whether the track is in the room."""
+        return self._publication is not None
+
+    async def ready(self) -> None:
+        """Publish the track, once, and give listeners a moment to subscribe."""
+        await self._connected()
+        async with self._publishing:
+            if self._publication is None:
+                source = rtc.AudioSource(SAMPLE_RATE, 1, queue_size_ms=QUEUE_MS)
+                track = rtc.LocalAudioTrack.create_audio_track(TRACK_NAME, source)
+                self._publication = await self._room.local_participant.publish_track(
+                    track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+                )
+                self._source = source
+                try:
+                    await asyncio.wait_for(
+                        asyncio.shield(self._publication.wait_for_subscription()), SUBSCRIBER_WAIT
+                    )
+                except asyncio.TimeoutError:
+                    logger.info("nobody listens to the agent's voice yet")
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        """Queue a frame, s16le mono at 24 kHz; call ``ready`` first."""
+        await super().capture_frame(frame)
+        if self._play_task is None or self._play_task.done():
+            self._started_at, self._played = None, 0.0
+            self._queue = asyncio.Queue()
+            self._play_task = asyncio.create_task(self._play(), name="avatar-voice-track")
+            self._play_task.add_done_callback(self._over)
+        for piece in self._slices.push(frame.data):
+            self._queue.put_nowait(piece)
+
+    def flush(self) -> None:
+        """End the segment."""
+        super().flush()
+        for piece in self._slices.flush():
+            self._queue.put_nowait(piece)
+        self._queue.put_nowait(None)
+
+    def clear_buffer(self) -> None:
+        """Stop the sound and report how far it got."""
+        self._slices.clear()
+        if self._play_task is not None and not self._play_task.done():
+            self._play_task.cancel()
+
+    async def aclose(self) -> None:
+        """Take the track out of the room."""
+        self.clear_buffer()
+        if self._play_task is not None:
+            await asyncio.wait([self._play_task])
+            await asyncio.sleep(0)  # its report, which needs the source, runs on the next turn
+        source, self._source = self._source, None
+        publication, self._publication = self._publication, None
+        if publication is not None and self._room.isconnected():
+            try:
+                # Bounded: a room that disconnects meanwhile never answers.
+                await asyncio.wait_for(
+                    self._room.local_participant.unpublish_track(publication.sid), UNPUBLISH_SECONDS
+                )
+            except Exception as exc:  # noqa: BLE001 - the SDK raises plain Exception
+                # The room is closing: the track goes with it.
+                logger.debug("voice track stays", extra={"error_type": type(exc).__name__})
+        if source is not None:
+            await source.aclose()
+
+    async def _play(self) -> None:
+        source = self._source
+        assert source is not None, "ready() comes first"
+        while (piece := await self._queue.get()) is not None:
+            if self._started_at is None:
+                self._started_at = time.time()
+                self.on_playback_started(created_at=self._started_at)
+            await source.capture_frame(piece)
+            self._played += piece.duration
+        await source.wait_for_playout()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Report the segment; a callback, for a task cancelled before it ran reports nothing."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            logger.error("the agent's voice track failed", exc_info=error)
+        interrupted = task.cancelled() or error is not None
+        position = self._played
+        if interrupted and self._source is not None:
+            position = max(0.0, position - self._source.queued_duration)
+            self._source.clear_queue()
+        if self._started_at is not None and position > 0.0:
+            self.on_playback_progressed(started_at=self._started_at, offset=0.0, duration=position)
+        self.on_playback_finished(playback_position=position, interrupted=interrupted)
+
+    async def _connected(self) -> None:
+        if self._room.isconnected():
+            return
+        connected = asyncio.Event()
+
+        def changed(_: object) -> None:
+            if self._room.isconnected():
+                connected.set()
+
+        self._room.on("connection_state_changed", changed)
+        try:
+            await connected.wait()
+        finally:
+            self._room.off("connection_state_changed", changed)

@@ -1,0 +1,1 @@
+"""Calling one hook of one provider: deadline, isolation, extensions."""

@@ -1,0 +1,162 @@
+"""One awaited hook call: the chosen provider alone, inside every active extension."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pluggy
+
+from avatar_core.calling.daemon_thread import run_in_daemon_thread
+from avatar_core.calling.loop_stall import LoopStallWatch
+from avatar_core.contract.errors import (
+    AvatarError,
+    ProviderError,
+    ProviderTimeoutError,
+    StartUncertainError,
+)
+from avatar_core.contract.models import ProviderRequest
+from avatar_core.log import logger
+
+
+class CallableProvider(Protocol):
+    """What a call needs to know of a provider."""
+
+    @property
+    def name(self) -> str:
+        """The name it is registered under."""
+
+    def implements(self, hook: str) -> bool:
+        """Whether it has the hook."""
+
+    def caller(self, hook: str) -> pluggy.HookCaller:
+        """The hook, on this provider alone."""
+
+
+@dataclass(eq=False)
+class ProviderCall:
+    """One provider call, as an extension sees it.
+
+    Args:
+        hook: Name of the hook.
+        provider: Name of the provider.
+        request: What the provider will get; an extension may replace it before the call runs.
+        result: What it returned, once it has.
+        error: What it raised, once it has.
+    """
+
+    hook: str
+    provider: str
+    request: ProviderRequest
+    result: Any = None
+    error: BaseException | None = None
+
+
+AroundCall = Callable[[ProviderCall], AbstractAsyncContextManager[None]]
+
+
+async def call_provider(
+    provider: CallableProvider,
+    hook: str,
+    request: ProviderRequest,
+    *,
+    around: Iterable[AroundCall] = (),
+    fallback: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Call one hook of one provider and await its outcome.
+
+    Args:
+        provider: The provider to call; no other one is.
+        hook: Name of the hook.
+        request: What it gets; its ``deadline`` bounds the call, except that ``start_session`` is
+            never cancelled: its caller decides what to do with a start that is late.
+        around: Extensions to run it in, the first outermost.
+        fallback: Computes the result from the request where the provider lacks the hook or
+            returned None.
+
+    Raises:
+        ProviderTimeoutError: The deadline passed.
+        StartUncertainError: ``start_session`` failed with an error that is not avatar-core's.
+        ProviderError: Any other failure of the provider; one of its own errors is chained.
+    """
+    call = ProviderCall(hook=hook, provider=provider.name, request=request)
+    entered: list[AbstractAsyncContextManager[None]] = []
+    try:
+        for make in around:
+            context = make(call)
+            await context.__aenter__()
+            entered.append(context)
+        call.result = await _run(provider, hook, call.request)
+        if call.result is None and fallback is not None:
+            call.result = fallback(call.request)
+        return call.result
+    except BaseException as exc:
+        call.error = exc
+        raise
+    finally:
+        await _leave(entered, call)
+
+
+async def _leave(entered: list[AbstractAsyncContextManager[None]], call: ProviderCall) -> None:
+    """Leave the extensions, innermost first; none of them can change the outcome any more."""
+    error = call.error
+    for context in reversed(entered):
+        try:
+            await context.__aexit__(
+                type(error) if error else None, error, error.__traceback__ if error else None
+            )
+        except BaseException as exc:
+            if exc is error:
+                continue  # a context manager passes the call's own error on by raising it
+            if isinstance(exc, asyncio.CancelledError):
+                raise
+            # The call is done and may have made a session: its outcome outweighs an audit's.
+            logger.error(
+                "an extension failed after a provider call; the call's outcome stands",
+                extra={
+                    "provider": call.provider,
+                    "hook": call.hook,
+                    "error_type": type(exc).__name__,
+                },
+            )
+
+
+async def _run(provider: CallableProvider, hook: str, request: ProviderRequest) -> Any:
+    if not provider.implements(hook):
+        return None
+    caller = provider.caller(hook)
+    try:
+        with LoopStallWatch(provider=provider.name, hook=hook):
+            if inspect.iscoroutinefunction(caller.get_hookimpls()[-1].function):
+                work: Any = caller(request=request)
+            else:
+                work = run_in_daemon_thread(lambda: caller(request=request))
+            if hook == "start_session":
+                return await work
+            remaining = max(0.0, request.deadline - time.monotonic())
+            result = await asyncio.wait_for(work, remaining)
+    except asyncio.TimeoutError as exc:
+        raise _timeout(provider.name, hook) from exc
+    except AvatarError as exc:
+        if isinstance(exc, ProviderError) and exc.provider is None:
+            exc.provider = provider.name
+        raise
+    except Exception as exc:
+        kind = StartUncertainError if hook == "start_session" else ProviderError
+        raise kind(
+            f"the provider's {hook} failed with {type(exc).__name__}; this is a defect of the"
+            " provider, its cause is chained",
+            provider=provider.name,
+        ) from exc
+    if time.monotonic() > request.deadline:
+        raise _timeout(provider.name, hook)
+    return result
+
+
+def _timeout(provider: str, hook: str) -> ProviderTimeoutError:
+    return ProviderTimeoutError(f"{hook} did not finish before its deadline", provider=provider)

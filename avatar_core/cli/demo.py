@@ -1,0 +1,135 @@
+"""``avatar demo``: a real call with a face, recorded as anyone in the room receives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from avatar_core.cli.output import print_json, print_trouble, stdout_console
+
+_ORDER = "avatar_core.demo.order"
+_INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
+
+
+class DemoCommand(TyperCommand):
+    """Remembers in which order ``--say`` and ``--audio`` were given, across both."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse once more than needed: options are handed on grouped by name."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        ctx.meta[_ORDER] = [param.name for param in order if param.name in ("say", "audio")]
+        return super().parse_args(ctx, args)
+
+
+demo = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@demo.command("demo", cls=DemoCommand)
+def record(
+    ctx: typer.Context,
+    say: Annotated[
+        list[str] | None,
+        typer.Option("--say", metavar="TEXT", help="Say a text; may be given several times."),
+    ] = None,
+    audio: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--audio",
+            metavar="FILE",
+            help="Say what is in a sound file (WAV, MP3, FLAC, Opus, …); also several times, and"
+            " mixed with --say: the order counts.",
+        ),
+    ] = None,
+    interrupt_at: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--interrupt-at",
+            metavar="S",
+            help="Interrupt the first utterance S seconds in, then go on with the next; given"
+            " again, the second one, and so on.",
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "--provider",
+            metavar="SPEC",
+            help="The avatar: name[/avatar][?option=value&…], or off. Default: AVATAR_PROVIDER,"
+            " else mock.",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="KEY=VALUE", help="An option of the provider; several times."
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", metavar="N", help="End the call after N seconds at the latest."),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="The film; its contact sheet goes beside it as .png."
+        ),
+    ] = Path("demo.mp4"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the timeline as JSON on stdout.")
+    ] = False,
+) -> None:
+    """Talk through an avatar in a real LiveKit room, and record it.
+
+    A server on this machine is used unless LIVEKIT_URL is set. Ctrl-C ends the call and keeps
+    what was recorded.
+    """
+    from rich.console import Console
+
+    try:
+        from avatar_core.demo.command import DemoRequest, run_demo
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").partition(".")[0] == "avatar_core":
+            raise
+        print_trouble(
+            f'avatar demo needs the package {exc.name!r}: pip install "avatar-core[demo]"'
+        )
+        raise typer.Exit(1) from None
+
+    request = DemoRequest(
+        inputs=_in_order(ctx, say or [], audio or []),
+        interruptions=interrupt_at or [],
+        provider=provider,
+        options=option or [],
+        seconds=seconds,
+        out=out,
+    )
+    try:
+        timeline = run_demo(request, console=Console(stderr=True, highlight=False, emoji=False))
+    except KeyboardInterrupt:
+        print_trouble("stopped; nothing was recorded")
+        raise typer.Exit(_INTERRUPTED) from None
+    if as_json:
+        print_json(timeline.to_json())
+    else:
+        from avatar_core.demo.timeline_table import print_timeline
+
+        print_timeline(timeline, stdout_console())
+    if timeline.stopped_by == "interrupt":
+        raise typer.Exit(_INTERRUPTED)
+    if timeline.avatar_missing:
+        print_trouble(f"no avatar joined the call: {timeline.provider} was not to be seen")
+        raise typer.Exit(1)
+
+
+def _in_order(ctx: typer.Context, say: list[str], audio: list[Path]) -> list[str | Path]:
+    """Return texts and files as they were given; all texts first if nobody kept the order."""
+    texts, files = iter(say), iter(audio)
+    order: list[str] = ctx.meta.get(_ORDER) or ["say"] * len(say) + ["audio"] * len(audio)
+    return [next(texts) if name == "say" else next(files) for name in order]

@@ -1,0 +1,1 @@
+"""Finds installed providers and extensions, checks them, and resolves what the caller chose."""

@@ -1,0 +1,1 @@
+"""The life of an avatar in a call: start, join, speak, end."""

@@ -1,0 +1,56 @@
+"""The avatar's state as attributes of the agent participant, for front ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from livekit import rtc
+
+from avatar_core.log import logger
+
+STATE = "avatar.state"
+IDENTITY = "avatar.identity"
+CLOSE_SECONDS = 2.0
+
+
+class AgentAttributes:
+    """Publishes the latest state; one request at a time, the last one wins.
+
+    Args:
+        room: The agent's room; before it is connected nothing is sent.
+    """
+
+    def __init__(self, *, room: rtc.Room) -> None:
+        self._room = room
+        self._wanted: dict[str, str] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def publish(self, *, state: str, identity: str) -> None:
+        """Tell the room.
+
+        Args:
+            state: The avatar session's state.
+            identity: The live avatar's identity, empty without one.
+        """
+        self._wanted = {STATE: state, IDENTITY: identity}
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._send(), name="avatar-agent-attributes")
+
+    async def aclose(self) -> None:
+        """Wait for the last one to be sent, briefly."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _send(self) -> None:
+        while self._wanted is not None and self._room.isconnected():
+            wanted, self._wanted = self._wanted, None
+            try:
+                await self._room.local_participant.set_attributes(wanted)
+            except Exception as exc:  # noqa: BLE001 - the SDK raises plain Exception
+                # Needs the agent's token to allow it; the call goes on without.
+                logger.debug(
+                    "avatar state not published as attributes",
+                    extra={"error_type": type(exc).__name__},
+                )

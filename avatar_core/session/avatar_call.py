@@ -1,0 +1,228 @@
+"""One avatar in one call, from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import AgentSession
+
+from avatar_core.contract.errors import ProviderAuthError, ProviderError
+from avatar_core.log import logger
+from avatar_core.provider_http.pool import HttpPool
+from avatar_core.session.agent_attributes import AgentAttributes
+from avatar_core.session.avatar_metrics import AvatarMetricsSource
+from avatar_core.session.avatar_presence import AvatarPresence
+from avatar_core.session.candidate_start import CandidateStart, RunningSession
+from avatar_core.session.ender import SessionEnder
+from avatar_core.session.policy import AvatarPolicy
+from avatar_core.session.provider_notices import ProviderNotices
+from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.speech_route import SpeechRoute
+from avatar_core.session.states import StartAttempt
+from avatar_core.session.status import SessionStatus
+
+
+class AvatarCall:
+    """Brings an avatar into a room, routes speech to it while it is there, and ends it.
+
+    Args:
+        agent_session: The agent whose speech it says.
+        room: The agent's room.
+        policy: What to do when things go wrong.
+        status: The session's state, changed from here.
+        http: Connections; closed when nothing is left to end.
+        emit: Emits on the public session.
+        on_over: Called when the AgentSession or the room is gone, with the reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        agent_session: AgentSession[Any],
+        room: rtc.Room,
+        policy: AvatarPolicy,
+        status: SessionStatus,
+        http: HttpPool,
+        emit: Callable[..., None],
+        on_over: Callable[[str], None],
+    ) -> None:
+        self._agent_session = agent_session
+        self._room = room
+        self._policy = policy
+        self._status = status
+        self._http = http
+        self._emit = emit
+        self._on_over = on_over
+        self._ender = SessionEnder()
+        self._route = SpeechRoute(agent_session=agent_session, room=room)
+        self._routing = False
+        self._agent_is_closed = False
+        self._presence: AvatarPresence | None = None
+        self._notices: ProviderNotices | None = None
+        self._metrics: AvatarMetricsSource | None = None
+        self._join_timer: asyncio.Task[None] | None = None
+        self._http_task: asyncio.Task[None] | None = None
+        self.attributes = AgentAttributes(room=room)
+        self.attempts: list[StartAttempt] = []
+        self.running: RunningSession | None = None
+
+    def watch(self) -> None:
+        """Notice the end of the AgentSession and of the room."""
+        self._agent_session.on("close", self._agent_closed)
+        self._room.on("disconnected", self._room_disconnected)
+
+    async def start(self, slots: Sequence[ProviderSlot]) -> None:
+        """Start the first candidate that can be started, and follow it into the room.
+
+        Args:
+            slots: The candidates, in order.
+
+        Raises:
+            AvatarError: The start failed in a way that the policy does not cover.
+        """
+        self._route.begin(hold=self._policy.while_joining == "wait")
+        self._routing = True
+        starter = CandidateStart(
+            policy=self._policy,
+            ender=self._ender,
+            agent_session=self._agent_session,
+            room=self._room,
+            attempts=self.attempts,
+        )
+        try:
+            self.running = await starter.first_to_start(slots)
+        except ProviderAuthError:
+            raise
+        except ProviderError as exc:
+            if self._policy.on_failure == "raise":
+                raise
+            logger.error(
+                "no avatar in this call: the provider failed to start; the agent speaks with its"
+                " own voice. %s",
+                exc,
+                extra={"provider": exc.provider, "error_type": type(exc).__name__},
+            )
+            await self._route.release()
+            self._status.given_up = True
+            self._status.to("voice_only", f"start failed: {exc}")
+            return
+        self._follow(self.running)
+
+    async def close(self, *, reason: str, end_timeout: float) -> None:
+        """End it: voice back first, then the session, then everything else.
+
+        Args:
+            reason: Why, for the provider's log.
+            end_timeout: Seconds to wait for the end to be acknowledged.
+        """
+        self._agent_session.off("close", self._agent_closed)
+        self._room.off("disconnected", self._room_disconnected)
+        if self._join_timer is not None:
+            self._join_timer.cancel()
+            await asyncio.wait([self._join_timer])
+        if self._presence is not None:
+            self._presence.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
+        if self._routing:
+            await (self._route.close() if self._agent_is_closed else self._route.release())
+        if self._notices is not None:
+            await self._notices.stop()
+        if self.running is not None:
+            self._ender.end(self.running.slot, self.running.session, reason=reason)
+        unended = await self._ender.wait(timeout=end_timeout)
+        if unended:
+            self._http_task = asyncio.create_task(self._close_http_later(), name="avatar-http")
+        else:
+            await self._http.aclose()
+
+    # --- while it lives ------------------------------------------------------------------------
+
+    def _follow(self, running: RunningSession) -> None:
+        self._status.to("joining", "the provider made a session")
+        self._metrics = AvatarMetricsSource(
+            agent_session=self._agent_session,
+            provider=running.slot.provider.name,
+            emit=self._emit,
+        )
+        self._metrics.start()
+        if running.slot.site is None:
+            self._joined()
+            return
+        self._presence = AvatarPresence(
+            room=self._room,
+            identities=running.session.identities,
+            audio=running.session.audio,
+            on_joined=self._joined,
+            on_left=self._left,
+        )
+        self._presence.start()
+        if self._status.state == "joining":
+            self._join_timer = asyncio.create_task(self._join_timeout(), name="avatar-join-timer")
+
+    def _joined(self) -> None:
+        running = self.running
+        if running is None or not self._status.to("live", "the avatar is in the room"):
+            return
+        if self._join_timer is not None:
+            self._join_timer.cancel()
+        self._route.use_avatar(
+            running.session.audio,
+            report_lag=running.slot.provider.info.report_lag,
+            on_failure=self._unreachable,
+        )
+        if self._metrics is not None:
+            self._metrics.joined()
+        if self._notices is None:
+            self._notices = ProviderNotices(
+                agent_session=self._agent_session, slot=running.slot, session=running.session
+            )
+            self._notices.start()
+
+    def _left(self) -> None:
+        self._voice_only("the avatar left the room")
+
+    def _unreachable(self, error: Exception) -> None:
+        self._voice_only("speech does not reach the avatar")
+
+    def _voice_only(self, reason: str) -> None:
+        if not self._status.to("voice_only", reason):
+            return
+        logger.error(
+            "%s; the agent speaks with its own voice",
+            reason,
+            extra={"provider": self.running.slot.provider.name if self.running else None},
+        )
+        self._route.use_voice()
+
+    async def _join_timeout(self) -> None:
+        connected = asyncio.Event()
+
+        def look(*_: object) -> None:
+            if self._room.isconnected():
+                connected.set()
+
+        # Inside a job the avatar may be started long before the room is connected, and it cannot
+        # be seen before.
+        self._room.on("connection_state_changed", look)
+        try:
+            look()
+            await connected.wait()
+        finally:
+            self._room.off("connection_state_changed", look)
+        await asyncio.sleep(self._policy.join_timeout)
+        self._voice_only(f"the avatar did not join within {self._policy.join_timeout:g} s")
+
+    def _agent_closed(self, *_: object) -> None:
+        self._agent_is_closed = True
+        self._on_over("the agent session closed")
+
+    def _room_disconnected(self, *_: object) -> None:
+        self._on_over("the room was disconnected")
+
+    async def _close_http_later(self) -> None:
+        await self._ender.wait_all()
+        await self._http.aclose()

@@ -1,0 +1,136 @@
+"""Starting the candidates in order, until one has made a session."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import AgentSession
+
+from avatar_core.contract.errors import (
+    ConfigurationError,
+    ProviderAuthError,
+    ProviderError,
+    ProviderTimeoutError,
+)
+from avatar_core.contract.models import StartedSession
+from avatar_core.log import logger
+from avatar_core.session.ender import SessionEnder, leaves_session_open
+from avatar_core.session.policy import AvatarPolicy
+from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.states import StartAttempt
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningSession:
+    """A session that was started, with the provider it is at.
+
+    Args:
+        slot: The provider, its options and requests.
+        session: What it started.
+    """
+
+    slot: ProviderSlot
+    session: StartedSession
+
+
+class CandidateStart:
+    """Starts candidates one after another; what it leaves behind goes to the ender.
+
+    Args:
+        policy: Deadlines.
+        ender: Who ends sessions that nobody uses.
+        agent_session: The agent's session.
+        room: The agent's room.
+        attempts: Where each try is written down.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: AvatarPolicy,
+        ender: SessionEnder,
+        agent_session: AgentSession[Any],
+        room: rtc.Room,
+        attempts: list[StartAttempt],
+    ) -> None:
+        self._policy = policy
+        self._ender = ender
+        self._agent_session = agent_session
+        self._room = room
+        self._attempts = attempts
+
+    async def first_to_start(self, slots: Sequence[ProviderSlot]) -> RunningSession:
+        """Return the first session that could be started.
+
+        Raises:
+            ConfigurationError: A mistake of the caller's; no other candidate hides it.
+            ProviderAuthError: Refused credentials; neither does one hide these.
+            ProviderError: The last candidate's error, when all have failed.
+        """
+        for slot in slots[:-1]:
+            try:
+                return await self._start(slot)
+            except ProviderAuthError:
+                raise
+            except ProviderError as exc:
+                logger.warning(
+                    "an avatar provider failed to start; the next one is tried",
+                    extra={"provider": slot.provider.name, "error_type": type(exc).__name__},
+                )
+        return await self._start(slots[-1])
+
+    async def _start(self, slot: ProviderSlot) -> RunningSession:
+        started_at = time.time()
+        began = time.monotonic()
+        error: BaseException | None = None
+        try:
+            return RunningSession(slot=slot, session=await self._create(slot))
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._attempts.append(
+                StartAttempt(
+                    provider=slot.provider.name,
+                    started_at=started_at,
+                    duration=time.monotonic() - began,
+                    error=error,
+                )
+            )
+
+    async def _create(self, slot: ProviderSlot) -> StartedSession:
+        limit = slot.options.session_seconds or self._policy.default_session_seconds
+        tokens = await slot.mint_tokens(ttl=limit + self._policy.token_margin)
+        work = asyncio.create_task(
+            slot.start(
+                tokens=tokens,
+                seconds=self._policy.start_timeout,
+                agent_session=self._agent_session,
+                rtc_room=self._room,
+            ),
+            name="avatar-start-session",
+        )
+        try:
+            # Never cancelled: a create request that is cut off has perhaps been billed.
+            await asyncio.wait([work], timeout=self._policy.start_timeout)
+        except asyncio.CancelledError:
+            self._ender.adopt(slot, work)
+            raise
+        if not work.done():
+            self._ender.adopt(slot, work)
+            raise ProviderTimeoutError(
+                f"start_session did not finish within {self._policy.start_timeout:g} s; what comes"
+                " of it is ended (AvatarPolicy.start_timeout sets the limit)",
+                provider=slot.provider.name,
+            )
+        try:
+            return work.result()
+        except (ProviderError, ConfigurationError) as exc:
+            if leaves_session_open(exc):
+                self._ender.recover(slot, exc)
+            raise

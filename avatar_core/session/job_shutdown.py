@@ -1,0 +1,44 @@
+"""One shutdown callback a job, for all avatar sessions that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from livekit.agents import JobContext
+
+
+class Closable(Protocol):
+    """What is closed when a job ends."""
+
+    async def aclose(self) -> None:
+        """Close it; idempotent."""
+
+
+_sessions_of: weakref.WeakKeyDictionary[JobContext, weakref.WeakSet[Closable]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def close_with_job(job: JobContext, session: Closable) -> None:
+    """Close a session at the latest when its job shuts down.
+
+    LiveKit's shutdown callbacks cannot be removed, so there is one a job, and it holds its
+    sessions weakly: a long job with many sessions keeps none of them alive.
+
+    Args:
+        job: The job the session was started in.
+        session: The session.
+    """
+    sessions = _sessions_of.get(job)
+    if sessions is None:
+        sessions = _sessions_of[job] = weakref.WeakSet()
+        held = sessions
+
+        async def close_avatar_sessions() -> None:
+            await asyncio.gather(*(session.aclose() for session in list(held)))
+
+        job.add_shutdown_callback(close_avatar_sessions)
+    sessions.add(session)

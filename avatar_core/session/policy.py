@@ -1,0 +1,45 @@
+"""What the session does when things go wrong, or slowly."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AvatarPolicy(BaseModel):
+    """How an avatar session behaves; every default is the one for a production call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    join_timeout: float = Field(
+        10.0, gt=0, description="Seconds for the avatar to be in the room, then voice only."
+    )
+    start_timeout: float = Field(
+        30.0, gt=0, description="Seconds for the provider to create a session."
+    )
+    on_failure: Literal["voice", "raise"] = Field(
+        "voice",
+        description="A failure at the provider: speak without a face, or raise from start().",
+    )
+    while_joining: Literal["wait", "voice"] = Field(
+        "wait", description="Until the avatar is there: hold speech, or use the agent's voice."
+    )
+    end_timeout: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds aclose() waits for the provider to acknowledge the end; after that"
+        " it is asked again in the background.",
+    )
+    token_margin: float = Field(
+        120.0, ge=0, description="Seconds a worker token outlives the longest session."
+    )
+    default_session_seconds: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds a session is taken to last where neither its options nor the"
+        " provider limit it; bounds the worker token.",
+    )
+    allow_insecure_url: bool = Field(
+        False, description="Allow a ws:// LiveKit url that is not on loopback."
+    )

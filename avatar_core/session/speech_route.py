@@ -1,0 +1,179 @@
+"""Where the agent's speech goes in one call: held, to the voice, or to the avatar."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Literal
+
+from livekit import rtc
+from livekit.agents import AgentSession
+from livekit.agents.voice.io import AudioOutput
+
+from avatar_core.audio.audio_end import AudioEnd
+from avatar_core.audio.discard_output import DiscardOutput
+from avatar_core.audio.front_sink import FrontSink
+from avatar_core.audio.output_chain import OutputChain
+from avatar_core.audio.stream_sender import StreamSender
+from avatar_core.audio.voice_track import VoiceTrack
+from avatar_core.contract.audio_routes import AudioRoute, DataStream, Sink
+from avatar_core.contract.errors import ConfigurationError
+
+STOP_MARGIN = 0.5
+"""Seconds an output may take beyond its own timeout to say how far it got."""
+
+
+class SpeechRoute:
+    """Puts a front sink into the agent's audio chain and decides which of its ends speaks.
+
+    Args:
+        agent_session: The agent's session, started or not.
+        room: The agent's room.
+    """
+
+    def __init__(self, *, agent_session: AgentSession[Any], room: rtc.Room) -> None:
+        self._agent_session = agent_session
+        self._room = room
+        self._front = FrontSink()
+        self._chain = OutputChain(agent_session=agent_session, front=self._front)
+        self._installed = False
+        self._released = False
+        self._target: Literal["hold", "voice", "avatar"] = "hold"
+        self._voice: AudioEnd | None = None
+        self._voice_track: VoiceTrack | None = None
+        self._avatar: AudioEnd | None = None
+        self._sender: StreamSender | None = None
+
+    def begin(self, *, hold: bool) -> None:
+        """Take over the agent's speech at the next segment boundary.
+
+        Args:
+            hold: Keep speech back until ``use_voice`` or ``use_avatar``; else the voice speaks.
+
+        Raises:
+            ConfigurationError: Another avatar speaks for this agent now.
+        """
+        leaf = self._chain.current_leaf()
+        if isinstance(leaf, FrontSink) and leaf.end is not None and leaf.end.name == "avatar":
+            raise ConfigurationError(
+                "another avatar speaks for this AgentSession: aclose() it first, or use its"
+                " switch() to change the avatar"
+            )
+        self._target = "hold" if hold else "voice"
+        self._chain.install(self._take_over)
+
+    def use_voice(self) -> None:
+        """Let the agent's own voice speak, from where the segment under way was heard."""
+        self._target = "voice"
+        self._apply()
+
+    def use_avatar(
+        self, audio: AudioRoute, *, report_lag: float, on_failure: Callable[[Exception], None]
+    ) -> None:
+        """Let the avatar speak.
+
+        Args:
+            audio: How speech reaches it.
+            report_lag: Seconds by which its playback reports lag.
+            on_failure: Called when it cannot be sent to any more.
+        """
+        self._avatar = self._make_avatar_end(audio, report_lag, on_failure)
+        self._target = "avatar"
+        self._apply()
+
+    async def drop_avatar(self) -> None:
+        """Let the voice speak and give back what sending to the avatar needed."""
+        if self._target == "avatar":
+            self.use_voice()
+        self._avatar = None
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.aclose()
+
+    async def release(self) -> None:
+        """Give the agent its own voice back, as it was before ``begin``.
+
+        A segment under way is said to its end first, by the voice, and the sink goes then. Where
+        LiveKit made no voice track, the core's own stays until the AgentSession closes.
+        """
+        if self._released:
+            return
+        self._released = True
+        await self.drop_avatar()
+        self.use_voice()
+        if not self._installed:
+            self._chain.restore()
+        elif self._chain.leaf is not None:
+            self._front.when_idle(self._chain.restore)
+        elif not self._agent_is_running():
+            self._chain.remove()
+        else:
+            self._agent_session.on("close", self._agent_closed)
+
+    async def close(self) -> None:
+        """Stop for good: the AgentSession has closed."""
+        self._released = True
+        await self.drop_avatar()
+        self._agent_session.off("close", self._agent_closed)
+        await self._front.aclose()
+        if self._voice_track is not None:
+            await self._voice_track.aclose()
+
+    def _take_over(self) -> None:
+        self._installed = True
+        self._apply()
+
+    def _apply(self) -> None:
+        if not self._installed:
+            return
+        if self._target == "voice":
+            if self._voice is None:
+                self._voice = self._make_voice_end()
+            self._front.use(self._voice)
+        else:
+            self._front.use(self._avatar if self._target == "avatar" else None)
+
+    def _make_voice_end(self) -> AudioEnd:
+        leaf = self._chain.leaf
+        if leaf is not None:
+            return AudioEnd(name="voice", output=leaf, ready=_subscribed(leaf))
+        self._voice_track = VoiceTrack(room=self._room)
+        return AudioEnd(name="voice", output=self._voice_track, ready=self._voice_track.ready)
+
+    def _make_avatar_end(
+        self, audio: AudioRoute, report_lag: float, on_failure: Callable[[Exception], None]
+    ) -> AudioEnd:
+        if isinstance(audio, DataStream):
+            self._sender = StreamSender(
+                room=self._room, route=audio, report_lag=report_lag, on_failure=on_failure
+            )
+            timeout = audio.clear_timeout + report_lag + STOP_MARGIN
+            return AudioEnd(name="avatar", output=self._sender, stop_timeout=timeout)
+        if isinstance(audio, Sink):
+            return AudioEnd(name="avatar", output=audio.output, mono=False)
+        return AudioEnd(name="avatar", output=DiscardOutput(), mono=False)
+
+    def _agent_is_running(self) -> bool:
+        try:
+            return self._agent_session.current_agent is not None
+        except RuntimeError:
+            return False  # how LiveKit says that it is not
+
+    def _agent_closed(self, *_: object) -> None:
+        self._closing = asyncio.ensure_future(self.close())
+
+
+def _subscribed(leaf: AudioOutput) -> Any:
+    """What to await before LiveKit's own track is fed, or None if it never waits.
+
+    RoomIO's sink awaits a shared future inside ``capture_frame``; a capture cancelled there
+    would cancel the future for everybody after it (livekit-agents 1.8.9).
+    """
+    future = getattr(leaf, "subscribed", None)
+    if not isinstance(future, asyncio.Future):
+        return None
+
+    async def ready() -> None:
+        await asyncio.shield(future)
+
+    return ready

@@ -1,0 +1,1 @@
+"""Room tokens for avatar workers."""

@@ -1,0 +1,358 @@
+"""The avatar's side of a call: joins, receives speech, plays it, shows a face, leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+from livekit import rtc
+
+from avatar_core.log import logger
+
+from .options import CloseReason, WorkerOptions
+from .playback import SpeechPlayer
+from .presence import AgentPresence
+from .publisher import connect, publish
+from .receiver import SpeechReceiver
+from .renderer import Moment, Renderer
+from .reports import PlaybackReporter
+from .segment import Samples, Segment
+from .video import PicturePump, RendererGuard
+
+_DEFAULT_OPTIONS = WorkerOptions()
+_REMOVED = frozenset(
+    {
+        rtc.DisconnectReason.PARTICIPANT_REMOVED,
+        rtc.DisconnectReason.ROOM_DELETED,
+        rtc.DisconnectReason.ROOM_CLOSED,
+        rtc.DisconnectReason.DUPLICATE_IDENTITY,
+    }
+)
+
+
+class AvatarWorker:
+    """Runs one avatar in one room, for any renderer, on the event loop that starts it.
+
+    It takes speech over the data stream ``lk.audio_stream``, plays it on an audio track, answers
+    ``lk.clear_buffer``, and reports ``lk.playback_started`` when the first sample of a segment is
+    played and ``lk.playback_finished`` once for every audio stream that was opened. A stream with
+    nothing in it is reported finished at position 0; one that cannot be understood, or that was
+    cut off, finished and interrupted at what was really played of it.
+
+    A sender opens the stream that follows an interruption after it has the answer to
+    ``lk.clear_buffer``: what is open before that belongs to what is cut off.
+
+    Args:
+        renderer: Draws the pictures; closed with the worker.
+        agent_identity: Participant to take speech from, and to leave after; None is the first
+            one that sends.
+        options: Names, codec, timeouts, faults.
+    """
+
+    def __init__(
+        self,
+        *,
+        renderer: Renderer,
+        agent_identity: str | None = None,
+        options: WorkerOptions = _DEFAULT_OPTIONS,
+    ) -> None:
+        self._renderer = renderer
+        self._guard = RendererGuard(renderer)
+        self._options = options
+        self._agent_identity = agent_identity
+        self._agent_state: str | None = None
+        self._room: rtc.Room | None = None
+        self._identity = ""
+        self._audio: rtc.AudioSource | None = None
+        self._video: rtc.VideoSource | None = None
+        self._player: SpeechPlayer | None = None
+        self._receiver: SpeechReceiver | None = None
+        self._presence: AgentPresence | None = None
+        self._reporter: PlaybackReporter | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._connecting: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._closed: asyncio.Event = asyncio.Event()
+        self._reason: CloseReason | None = None
+        self._began = 0.0
+        self._deaf = False
+
+    @property
+    def room(self) -> rtc.Room | None:
+        """The worker's room; None before ``start()`` and after the end."""
+        return self._room
+
+    @property
+    def identity(self) -> str:
+        """The worker's own identity; empty before it has joined."""
+        return self._identity
+
+    @property
+    def agent_identity(self) -> str | None:
+        """The participant that speech is taken from; None until one has sent."""
+        return self._agent_identity
+
+    @property
+    def agent_state(self) -> str | None:
+        """The agent's state as last set or published by the agent."""
+        return self._agent_state
+
+    @property
+    def options(self) -> WorkerOptions:
+        """What the worker was made with."""
+        return self._options
+
+    @property
+    def close_reason(self) -> CloseReason | None:
+        """Why the worker is ending or has ended; None while it runs."""
+        return self._reason
+
+    async def start(self, url: str, token: str) -> None:
+        """Join the room and publish both tracks; pictures flow from then on.
+
+        The token needs ``room_join``, ``can_publish`` (camera, microphone) and
+        ``can_publish_data``; subscribing is not needed.
+
+        Args:
+            url: Address of the LiveKit server, ``ws://`` or ``wss://``.
+            token: Room token of the avatar's participant.
+
+        Raises:
+            RuntimeError: The worker was started before, or closed meanwhile.
+            rtc.ConnectError: The server was not reached or refused the token.
+        """
+        if self._room is not None or self._reason is not None:
+            raise RuntimeError("an AvatarWorker can be started once; make a new one")
+        try:
+            await self._start(url, token)
+        except BaseException:  # a cancelled start may have joined already
+            await self._end(CloseReason.CLOSED)
+            raise
+
+    async def aclose(self) -> None:
+        """Leave the room and give everything back; safe to call at any time, and again.
+
+        Speech under way is cut off and reported as interrupted where it was.
+        """
+        await self._end(CloseReason.CLOSED)
+
+    async def wait_closed(self) -> CloseReason:
+        """Wait until the worker has left the room and given everything back."""
+        await self._closed.wait()
+        assert self._reason is not None
+        return self._reason
+
+    def set_agent_state(self, state: str) -> None:
+        """Tell the renderer the agent's state, as LiveKit names it.
+
+        A worker that can see the agent's attributes reads it there too; whatever came last holds.
+        """
+        self._agent_state = state
+
+    def freeze(self) -> None:
+        """Fault: publish no more pictures; sound goes on."""
+        task = self._tasks.get("pictures")
+        if task is not None:
+            task.cancel()
+
+    def go_deaf(self) -> None:
+        """Fault: answer calls and go on drawing, but play nothing and report nothing."""
+        self._deaf = True
+        if self._player is not None:
+            self._player.interrupt()
+
+    async def crash(self) -> None:
+        """Fault: drop the connection in mid-sentence, without a report."""
+        self._deaf = True  # nothing of what ends now is reported
+        await self._end(CloseReason.CRASHED)
+
+    # What arrives, from the receiver.
+
+    def segment_opened(self, segment: Segment) -> None:
+        """Queue a segment that begins to arrive."""
+        if self._player is not None and not self._deaf:
+            self._player.enqueue(segment)
+
+    def speech_received(self, samples: Samples) -> None:
+        """Let the renderer hear what arrives."""
+        if not self._deaf:
+            rate = self._options.audio_rate
+            frame = rtc.AudioFrame(samples.tobytes(), rate, 1, samples.size)
+            self._guard.tell("hear", frame)
+
+    def clear_requested(self) -> None:
+        """Cut off everything so far."""
+        if self._player is not None and self._player.interrupt() and not self._deaf:
+            self._guard.tell("interrupted")
+
+    # What is heard, from the player.
+
+    def segment_started(self, segment: Segment) -> None:
+        """Report that a segment is being played."""
+        if self._reporter is not None and not self._deaf:
+            self._reporter.started(segment.sender)
+
+    def segment_finished(self, segment: Segment, position: float, interrupted: bool) -> None:
+        """Report that a segment is over."""
+        if self._reporter is not None and not self._deaf:
+            self._reporter.finished(segment.sender, position=position, interrupted=interrupted)
+
+    def fell_silent(self) -> None:
+        """Let the renderer be idle."""
+        self._guard.tell("idle")
+
+    async def _start(self, url: str, token: str) -> None:
+        options, faults = self._options, self._options.faults
+        self._began = time.monotonic()
+        room = self._room = rtc.Room()
+        # The lookahead twice, so that handing over a frame never waits for room in the queue.
+        queue_ms = 10 * round(options.lookahead * 200)
+        self._audio = rtc.AudioSource(options.audio_rate, 1, queue_size_ms=queue_ms)
+        self._player = SpeechPlayer(source=self._audio, lookahead=options.lookahead, listener=self)
+        self._reporter = PlaybackReporter(
+            room=room, delay=faults.report_delay, drop=faults.drop_reports
+        )
+        self._receiver = SpeechReceiver(
+            room=room,
+            sender_identity=self._agent_identity,
+            output_rate=options.audio_rate,
+            idle_timeout=options.stream_idle_timeout,
+            listener=self,
+            sender_found=self._on_sender,
+        )
+        self._presence = AgentPresence(
+            room=room,
+            identity=self._agent_identity,
+            gone_after=options.leave_when_agent_gone,
+            join_timeout=options.agent_join_timeout,
+            gone=self._end_soon,
+            state_changed=self.set_agent_state,
+        )
+        room.on("disconnected", self._on_disconnected)
+        size = (self._renderer.width, self._renderer.height)
+        fps = float(self._renderer.fps)
+        if faults.publish_video:
+            self._video = rtc.VideoSource(*size)
+            # Drawing begins before joining: the first picture, often the dearest, is ready.
+            self._spawn("pictures", self._pictures(self._video, size, fps).run())
+        self._spawn("playback", self._player.run())
+        self._spawn("reports", self._reporter.run())
+
+        # A task of its own: a connect that is cancelled half way would leave a participant in
+        # the room that nobody holds.
+        self._connecting = asyncio.create_task(
+            connect(room, url, token, options=options), name="avatar_worker.connect"
+        )
+        await asyncio.shield(self._connecting)
+        self._identity = room.local_participant.identity
+        self._receiver.answer_clear()
+        self._presence.start()
+        await publish(
+            room, audio=self._audio, video=self._video, size=size, fps=fps, options=options
+        )
+
+    def _pictures(self, video: rtc.VideoSource, size: tuple[int, int], fps: float) -> PicturePump:
+        return PicturePump(
+            renderer=self._guard, size=size, fps=fps, source=video, moment=self._moment
+        )
+
+    def _moment(self, now: float) -> Moment:
+        assert self._player is not None
+        heard = self._player.heard(now + self._options.picture_delay, 1 / self._renderer.fps)
+        return Moment(
+            time=now - self._began,
+            speaking=heard.speaking,
+            audio=heard.audio,
+            sample_rate=self._options.audio_rate,
+            position=heard.position,
+            segment=heard.segment,
+            agent_state=self._agent_state,
+        )
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"avatar_worker.{name}")
+        task.add_done_callback(_log_failure)
+        self._tasks[name] = task
+
+    def _on_sender(self, identity: str) -> None:
+        self._agent_identity = identity
+        if self._presence is not None:
+            self._presence.agent_is(identity)
+
+    def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        self._end_soon(CloseReason.REMOVED if reason in _REMOVED else CloseReason.DISCONNECTED)
+
+    def _end_soon(self, reason: CloseReason) -> None:
+        if self._closing is None:
+            logger.info("avatar worker leaves its room", extra={"reason": reason.value})
+            self._reason = reason
+            self._closing = asyncio.create_task(self._close(), name="avatar_worker.close")
+
+    async def _end(self, reason: CloseReason) -> None:
+        self._end_soon(reason)
+        assert self._closing is not None
+        # Shielded: a caller that gives up waiting must not leave the avatar half in the room.
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            await self._leave()
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            self._tasks.clear()
+            for source in (self._audio, self._video):
+                if source is not None:
+                    await source.aclose()
+            self._guard.tell("close")
+            # The room's native handles go with the last reference to it.
+            self._room = self._audio = self._video = self._player = None
+            self._receiver = self._presence = self._reporter = self._connecting = None
+            self._closed.set()
+
+    async def _leave(self) -> None:
+        room, timeout = self._room, self._options.close_timeout
+        if room is None:
+            return
+        room.off("disconnected", self._on_disconnected)
+        try:
+            await self._fall_silent_for_good(room)
+        finally:
+            if self._connecting is not None and not self._connecting.done():
+                # Cancelled while joining: the native side goes on and has to be taken back.
+                await _bounded(_settled(self._connecting), timeout, "joining")
+            if room.isconnected():
+                await _bounded(room.disconnect(), timeout, "leaving the room")
+
+    async def _fall_silent_for_good(self, room: rtc.Room) -> None:
+        if self._presence is not None:
+            self._presence.close()
+        if self._receiver is not None:
+            await self._receiver.aclose()
+        if self._player is not None:
+            self._player.interrupt()
+        if self._reporter is not None and room.isconnected() and not self._deaf:
+            await _bounded(self._reporter.drain(), self._options.close_timeout, "the last reports")
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error(
+            "avatar worker lost a part of itself; this is a bug",
+            exc_info=task.exception(),
+            extra={"part": task.get_name()},
+        )
+
+
+async def _settled(task: asyncio.Task[None]) -> None:
+    await asyncio.wait([task])
+
+
+async def _bounded(work: Awaitable[None], timeout: float, what: str) -> None:
+    try:
+        await asyncio.wait_for(work, timeout)
+    except asyncio.TimeoutError:
+        logger.warning("avatar worker gave up on %s", what, extra={"timeout": timeout})

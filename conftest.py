@@ -1,0 +1,96 @@
+"""Guards around every test, the core's and the providers': nothing may be left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+# Settings of whoever runs the tests must not choose a provider, a server or a bill.
+_SETTINGS = ("AVATAR_", "LIVEKIT_", "PROTOFACE_")
+# Says where the server's executable is; the server itself is always one of the tests' own.
+_KEPT = {"AVATAR_LIVEKIT_SERVER"}
+_GRACE_SECONDS = 2.0
+_ROOT = Path(__file__).parent
+# Long, or about the tree and not about Python: of these only what is marked itself runs on every
+# Python that is claimed, the rest on one.
+_ONE_PYTHON = {"calls", "demo", "docs", "examples", "house"}
+# multiprocessing keeps one of each per process on purpose, until that process ends.
+_PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(_SETTINGS) and name not in _KEPT:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_child_left_behind(_no_settings_from_outside: None) -> Iterator[None]:
+    """Fail a test whose processes outlive it; fixtures of a wider scope may keep theirs."""
+    before = set(_children())
+    yield
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while left := [child for child in _children() if child not in before]:
+        if time.monotonic() > deadline:
+            described = ", ".join(_describe(child) for child in left)
+            for child in left:  # the next test must not pay for this one
+                child.kill()
+            pytest.fail(f"the test left processes behind: {described}")
+        time.sleep(0.02)
+
+
+@pytest.fixture
+async def _no_task_left_behind() -> AsyncIterator[None]:
+    """Fail an async test whose tasks outlive it; asked for by every one, see below."""
+    before = asyncio.all_tasks()
+    yield
+    current = asyncio.current_task()
+    left = [task for task in asyncio.all_tasks() - before if task is not current]
+    if left:  # those that have just been told to end get the time to do so
+        await asyncio.wait(left, timeout=_GRACE_SECONDS)
+    left = [task for task in left if not task.done()]
+    if left:
+        described = ", ".join(f"{task.get_name()} ({task.get_coro()!r})" for task in left)
+        pytest.fail(f"the test left asyncio tasks behind: {described}")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    folder = item.path.relative_to(_ROOT).parts
+    if folder[0] != "tests" or folder[1] not in _ONE_PYTHON:
+        item.add_marker("every_python")
+    # First in the list: set up before the test's own fixtures, so torn down after them.
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+        item.fixturenames.insert(0, "_no_task_left_behind")
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    # Under xdist nobody reports these: each worker drops them for itself.
+    report = os.environ.get("DESELECTED_TESTS")
+    if report:
+        with Path(report).open("a", encoding="utf-8") as lines:
+            lines.writelines(f"{item.nodeid}\n" for item in items)
+
+
+def _children() -> Iterator[psutil.Process]:
+    for child in psutil.Process().children():
+        try:
+            command = " ".join(child.cmdline())
+        except psutil.Error:
+            continue  # gone meanwhile, or a zombie that its parent is about to reap
+        if command and not any(name in command for name in _PERMANENT_CHILDREN):
+            yield child
+
+
+def _describe(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} ({' '.join(process.cmdline())[:120]})"
+    except psutil.Error:
+        return str(process.pid)

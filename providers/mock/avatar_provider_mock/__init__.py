@@ -1,0 +1,1 @@
+"""The mock provider: the avatar you develop with, without a key and without a cloud."""

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Strict types of the core, its tests and every provider. One run each: a provider's tests may
+# carry the same file names as the core's, which one run would take for one module.
+set -eu
+cd "$(dirname "$0")/.."
+mypy=$PWD/.venv/bin/mypy
+config=$PWD/pyproject.toml
+cache=$PWD/.mypy_cache
+
+check() {
+    folder=$1
+    shift
+    existing=
+    for each in "$@"; do
+        [ -n "$(find "$folder/$each" -name '*.py' 2>/dev/null | head -n 1)" ] || continue
+        existing="$existing $each"
+    done
+    # shellcheck disable=SC2086 # a list of names without blanks
+    (cd "$folder" && "$mypy" --config-file "$config" --cache-dir "$cache/${folder##*/}" $existing)
+}
+
+check . avatar_core tests conftest.py scripts/environment.py scripts/test_versions.py \
+    scripts/check_report.py scripts/leftovers.py benchmarks examples
+for project in providers/*/pyproject.toml; do
+    check "${project%/pyproject.toml}" .
+done

@@ -1,0 +1,175 @@
+"""The ways in which a code block of the documentation is run; a new kind is a function here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import tomli
+import yaml
+
+from tests.docs.blocks import ROOT, Block
+
+if TYPE_CHECKING:
+    from avatar_core.livekit_server import LiveKitServer
+
+_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a block is run.
+
+    Args:
+        folder: An empty folder of its own.
+        fixture: Gives a fixture of pytest by its name.
+    """
+
+    folder: Path
+    fixture: Callable[[str], LiveKitServer]
+
+
+Runner = Callable[[Block, Place], None]
+
+
+def script(block: Block, place: Place) -> None:
+    """Run Python in a fresh interpreter; arguments name what it needs: ``livekit_server``."""
+    path = place.folder / "block.py"
+    path.write_text(block.code, encoding="utf-8")
+    _run([sys.executable, str(path)], block, place)
+
+
+def shell(block: Block, place: Place) -> None:
+    """Run commands in bash, this environment's first on PATH; arguments as for ``script``."""
+    _run(["bash", "-euo", "pipefail", "-c", block.code], block, place)
+
+
+def output(block: Block, place: Place) -> None:
+    """Compare with what the shell block before it prints; a line ``…`` stands for any lines."""
+    before = block.previous
+    assert before is not None and before.kind == "shell", "no shell block stands before it"
+    printed = _run(["bash", "-euo", "pipefail", "-c", before.code], before, place)
+    parts = [re.escape(part.strip("\n")) for part in re.split(r"(?m)^…$", block.code)]
+    pattern = r"[\s\S]*".join(parts)
+    assert re.fullmatch(rf"\s*{pattern}\s*", printed), f"it prints:\n{printed}"
+
+
+def make(block: Block, place: Place) -> None:
+    """Check that each line is a command that ``make help`` lists; CI runs them themselves."""
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for words in _commands(block):
+        assert words[0] == "make", f"not a make command: {words}"
+        targets = [word for word in words[1:] if "=" not in word]
+        assert targets, "it names no target"
+        for target in targets:
+            assert re.search(rf"^\s*make {re.escape(target)}\s", listed.stdout, re.M), target
+        subprocess.run(
+            [*words, "--dry-run"], cwd=ROOT, capture_output=True, check=True, timeout=_SECONDS
+        )
+
+
+def install(block: Block, place: Place) -> None:
+    """Check ``pip install`` lines: our distributions, with extras that they have.
+
+    That the installation itself works is proved once, in tests/house/test_installed_path.py.
+    """
+    for words in _commands(block):
+        assert words[:2] in (["pip", "install"], ["uv", "add"]), f"not an installation: {words}"
+        for requirement in words[2:]:
+            match = re.fullmatch(r"([a-z-]+)(?:\[([a-z,-]+)\])?", requirement)
+            assert match is not None, f"cannot be checked: {requirement}"
+            extras = set(metadata.metadata(match[1]).get_all("Provides-Extra") or [])
+            assert set((match[2] or "").split(",")) - {""} <= extras, f"{match[1]} has {extras}"
+
+
+def parse(block: Block, place: Place) -> None:
+    """Read TOML, YAML or JSON."""
+    readers: dict[str, Callable[[str], object]] = {
+        "toml": tomli.loads,
+        "yaml": yaml.safe_load,
+        "json": json.loads,
+    }
+    assert readers[block.language](block.code), "it is empty"
+
+
+def part_of(block: Block, place: Place) -> None:
+    """Find the block, but for its indentation, in the file named: one that a test runs."""
+    (name,) = block.arguments
+    wanted = _stripped(block.code)
+    lines = _stripped((ROOT / name).read_text(encoding="utf-8"))
+    starts = range(len(lines) - len(wanted) + 1)
+    assert wanted, "it is empty"
+    assert any(lines[at : at + len(wanted)] == wanted for at in starts), f"not in {name}"
+
+
+def picture(block: Block, place: Place) -> None:
+    """Accept a drawing or a sketch of words: a block of the language ``text``."""
+    assert block.language == "text", "a picture's language is text: code is run"
+
+
+RUNNERS: dict[str, Runner] = {
+    "install": install,
+    "make": make,
+    "output": output,
+    "parse": parse,
+    "part-of": part_of,
+    "picture": picture,
+    "script": script,
+    "shell": shell,
+}
+
+
+def run_block(block: Block, place: Place) -> None:
+    """Run one block; a failure names its file and line."""
+    runner = RUNNERS.get(block.kind)
+    if runner is None:
+        kinds = ", ".join(sorted(RUNNERS))
+        what = f"unknown kind {block.kind!r}" if block.kind else f"no way to run {block.language!r}"
+        pytest.fail(f"{block}: {what}; put <!-- run: KIND --> before it, one of: {kinds}")
+    try:
+        runner(block, place)
+    except AssertionError as exc:
+        raise AssertionError(f"{block}: {exc}") from exc
+
+
+def _run(command: list[str], block: Block, place: Place) -> str:
+    binaries = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": os.pathsep.join([binaries, os.environ["PATH"]])}
+    for name in block.arguments:
+        assert name == "livekit_server", f"unknown need {name!r}"
+        server = place.fixture(name)
+        environment |= {
+            "LIVEKIT_URL": server.url,
+            "LIVEKIT_API_KEY": server.api_key,
+            "LIVEKIT_API_SECRET": server.api_secret,
+        }
+    done = subprocess.run(
+        command,
+        cwd=place.folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+    assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _commands(block: Block) -> list[list[str]]:
+    lines = (shlex.split(line, comments=True) for line in block.code.splitlines())
+    return [words for words in lines if words]
+
+
+def _stripped(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().splitlines()]
