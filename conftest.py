@@ -16,6 +16,8 @@ import pytest
 _SETTINGS = ("AVATAR_", "LIVEKIT_", "PROTOFACE_")
 # Says where the server's executable is; the server itself is always one of the tests' own.
 _KEPT = {"AVATAR_LIVEKIT_SERVER"}
+# Of the run itself: a test that starts make or pytest starts another run.
+_OF_THE_RUN = {"DESELECTED_TESTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ADDOPTS", "REPORT"}
 _GRACE_SECONDS = 2.0
 _ROOT = Path(__file__).parent
 # Long, or about the tree and not about Python: of these only what is marked itself runs on every
@@ -28,7 +30,7 @@ _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.fork
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith(_SETTINGS) and name not in _KEPT:
+        if name in _OF_THE_RUN or (name.startswith(_SETTINGS) and name not in _KEPT):
             monkeypatch.delenv(name)
 
 

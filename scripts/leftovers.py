@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.0
 
 
 def left_behind(run_id: str) -> list[psutil.Process]:

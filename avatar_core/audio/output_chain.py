@@ -53,7 +53,13 @@ class OutputChain:
         if self._waiting_on is not None:
             self._waiting_on.off("playback_finished", self._try_install)
             self._waiting_on = None
+        if self._installed_callback is None:
+            return  # given up meanwhile
         leaf = self.current_leaf()
+        if isinstance(leaf, FrontSink) and not leaf.idle:
+            # An avatar that was closed in mid-sentence: its sink goes first.
+            leaf.when_idle(self._try_install)
+            return
         if leaf is not None and leaf._pending_playback_count > 0:
             # A segment is under way in LiveKit's own sink: it is heard to its end there.
             self._waiting_on = leaf
@@ -62,8 +68,7 @@ class OutputChain:
         self.leaf = leaf
         self._session.output.replace_audio_tail(self._front)
         callback, self._installed_callback = self._installed_callback, None
-        if callback is not None:
-            callback()
+        callback()
 
     def restore(self) -> None:
         """Put LiveKit's sink back; call it while the front sink is idle.
@@ -74,7 +79,7 @@ class OutputChain:
         if self._waiting_on is not None:
             self._waiting_on.off("playback_finished", self._try_install)
             self._waiting_on = None
-            self._installed_callback = None
+        self._installed_callback = None
         if self.leaf is not None and self.installed:
             self._session.output.replace_audio_tail(self.leaf)
 

@@ -80,6 +80,8 @@ class StreamSender(AudioOutput):
         self._begun = False
         self._over = asyncio.Event()
         self._pushed = 0.0
+        self._begun_at = 0.0
+        self._ends_at = 0.0
         self._flushed = False
         self._cleared = False
         self._first_sent_at: float | None = None
@@ -99,6 +101,8 @@ class StreamSender(AudioOutput):
             self._begin()
             self._add(_Step("open", frame))
         self._pushed += frame.duration
+        # Sound that comes late is played late: the end moves on with it.
+        self._ends_at = max(self._ends_at, time.time()) + frame.duration
         self._add(_Step("write", frame))
 
     def flush(self) -> None:
@@ -119,6 +123,12 @@ class StreamSender(AudioOutput):
         self._add(_Step("clear"))
         self._set_timer(self._route.clear_timeout + self._report_lag, self._report_is_missing)
 
+    def give_up(self) -> None:
+        """Expect no report any more: the avatar is gone; how far it got is estimated."""
+        self._steps.clear()
+        if self._begun:
+            self._settle(position=self._estimate(), interrupted=True)
+
     async def aclose(self) -> None:
         """Silence the avatar and stop; a segment under way is reported cut off."""
         if self._begun and self._room.isconnected():
@@ -131,8 +141,7 @@ class StreamSender(AudioOutput):
             self._write_task.cancel()
             await asyncio.wait([self._write_task])
         await self._close_stream()
-        if self._begun:
-            self._settle(position=self._estimate(), interrupted=True)
+        self.give_up()
         self._set_timer(None)
 
     # --- one segment ----------------------------------------------------------------------------
@@ -141,6 +150,8 @@ class StreamSender(AudioOutput):
         self._begun = True
         self._over.clear()
         self._pushed = 0.0
+        self._begun_at = time.time()
+        self._ends_at = 0.0
         self._flushed = self._cleared = False
         self._first_sent_at = self._started_at = None
 
@@ -158,6 +169,7 @@ class StreamSender(AudioOutput):
     def _start_at(self, created_at: float) -> None:
         if self._started_at is None:
             self._started_at = created_at
+            self._ends_at += max(0.0, created_at - self._begun_at)
             self.on_playback_started(created_at=created_at)
 
     def _estimate(self) -> float:
@@ -188,9 +200,9 @@ class StreamSender(AudioOutput):
         return report.position <= elapsed + 0.1 and report.interrupted == self._cleared
 
     def _watch_for_report(self) -> None:
-        since = self._started_at or (time.time() + ASSUMED_START)
-        due = since + self._pushed + self._report_lag + OVERDUE - time.time()
-        self._set_timer(due, self._report_is_missing)
+        until_start = 0.0 if self._started_at is not None else ASSUMED_START
+        due = self._ends_at + until_start + self._report_lag + OVERDUE
+        self._set_timer(due - time.time(), self._report_is_missing)
 
     def _report_is_missing(self) -> None:
         self._unanswered += 1
@@ -228,8 +240,7 @@ class StreamSender(AudioOutput):
             self._steps.clear()
             if self._on_failure is not None:
                 self._on_failure(exc)
-            if self._begun:
-                self._settle(position=self._estimate(), interrupted=True)
+            self.give_up()
 
     async def _take(self, step: _Step) -> None:
         if step.kind == "open":

@@ -98,16 +98,35 @@ class VoiceTrack(AudioOutput):
         source, self._source = self._source, None
         publication, self._publication = self._publication, None
         if publication is not None and self._room.isconnected():
-            try:
-                # Bounded: a room that disconnects meanwhile never answers.
-                await asyncio.wait_for(
-                    self._room.local_participant.unpublish_track(publication.sid), UNPUBLISH_SECONDS
-                )
-            except Exception as exc:  # noqa: BLE001 - the SDK raises plain Exception
-                # The room is closing: the track goes with it.
-                logger.debug("voice track stays", extra={"error_type": type(exc).__name__})
+            await self._unpublish(publication.sid)
         if source is not None:
             await source.aclose()
+
+    async def _unpublish(self, sid: str) -> None:
+        """Take the track out of the room, unless the room goes first: then nobody answers."""
+        gone = asyncio.Event()
+
+        def changed(*_: object) -> None:
+            if not self._room.isconnected():
+                gone.set()
+
+        # Not "disconnected": rtc 1.1.21 loses that event in one of five disconnects.
+        self._room.on("connection_state_changed", changed)
+        unpublish = asyncio.ensure_future(self._room.local_participant.unpublish_track(sid))
+        waiting = asyncio.ensure_future(gone.wait())
+        try:
+            await asyncio.wait(
+                [unpublish, waiting],
+                timeout=UNPUBLISH_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            self._room.off("connection_state_changed", changed)
+            unpublish.cancel()
+            waiting.cancel()
+            for outcome in await asyncio.gather(unpublish, waiting, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    logger.debug("voice track stays", extra={"error_type": type(outcome).__name__})
 
     async def _play(self) -> None:
         source = self._source

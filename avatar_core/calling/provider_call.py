@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ import pluggy
 from avatar_core.calling.daemon_thread import run_in_daemon_thread
 from avatar_core.calling.loop_stall import LoopStallWatch
 from avatar_core.contract.errors import (
-    AvatarError,
+    ConfigurationError,
     ProviderError,
     ProviderTimeoutError,
     StartUncertainError,
@@ -57,7 +57,14 @@ class ProviderCall:
     error: BaseException | None = None
 
 
+CANCEL_SECONDS = 1.0
+"""Seconds a hook that is late gets to take note of its cancellation."""
+
 AroundCall = Callable[[ProviderCall], AbstractAsyncContextManager[None]]
+
+
+class HookCancelledItselfError(Exception):
+    """A hook ended with CancelledError, and nobody had cancelled it."""
 
 
 async def call_provider(
@@ -113,8 +120,8 @@ async def _leave(entered: list[AbstractAsyncContextManager[None]], call: Provide
         except BaseException as exc:
             if exc is error:
                 continue  # a context manager passes the call's own error on by raising it
-            if isinstance(exc, asyncio.CancelledError):
-                raise
+            if isinstance(exc, asyncio.CancelledError) and call.hook != "start_session":
+                raise  # the caller may be cancelled; a start never is, and its session counts
             # The call is done and may have made a session: its outcome outweighs an audit's.
             logger.error(
                 "an extension failed after a provider call; the call's outcome stands",
@@ -136,15 +143,15 @@ async def _run(provider: CallableProvider, hook: str, request: ProviderRequest) 
                 work: Any = caller(request=request)
             else:
                 work = run_in_daemon_thread(lambda: caller(request=request))
-            if hook == "start_session":
-                return await work
-            remaining = max(0.0, request.deadline - time.monotonic())
-            result = await asyncio.wait_for(work, remaining)
+            bounded = hook != "start_session"
+            result = await _outcome(work, deadline=request.deadline if bounded else None)
     except asyncio.TimeoutError as exc:
         raise _timeout(provider.name, hook) from exc
-    except AvatarError as exc:
-        if isinstance(exc, ProviderError) and exc.provider is None:
+    except ProviderError as exc:
+        if exc.provider is None:
             exc.provider = provider.name
+        raise
+    except ConfigurationError:
         raise
     except Exception as exc:
         kind = StartUncertainError if hook == "start_session" else ProviderError
@@ -153,9 +160,38 @@ async def _run(provider: CallableProvider, hook: str, request: ProviderRequest) 
             " provider, its cause is chained",
             provider=provider.name,
         ) from exc
-    if time.monotonic() > request.deadline:
+    if bounded and time.monotonic() > request.deadline:
         raise _timeout(provider.name, hook)
     return result
+
+
+async def _outcome(work: Awaitable[Any], *, deadline: float | None) -> Any:
+    """Await a hook, in a task of its own.
+
+    So a hook that cancels itself, as one does that awaits a cancelled task of its own, is told
+    from a caller that is cancelled, and one that ignores its cancellation keeps nobody waiting.
+    """
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_note)
+    try:
+        remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+        await asyncio.wait([task], timeout=remaining)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_SECONDS)
+        raise asyncio.TimeoutError
+    if task.cancelled():
+        raise HookCancelledItselfError
+    return task.result()
+
+
+def _note(task: asyncio.Future[Any]) -> None:
+    """Look at the error of a hook that nobody waits for any more: asyncio warns otherwise."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _timeout(provider: str, hook: str) -> ProviderTimeoutError:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from avatar_core.cli.output import print_json, print_trouble, stdout_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _ORDER = "avatar_core.demo.order"
 _INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
@@ -90,8 +97,6 @@ def record(
     A server on this machine is used unless LIVEKIT_URL is set. Ctrl-C ends the call and keeps
     what was recorded.
     """
-    from rich.console import Console
-
     try:
         from avatar_core.demo.command import DemoRequest, run_demo
     except ModuleNotFoundError as exc:
@@ -111,7 +116,8 @@ def record(
         out=out,
     )
     try:
-        timeline = run_demo(request, console=Console(stderr=True, highlight=False, emoji=False))
+        with _console() as console, _warnings_on(console):
+            timeline = run_demo(request, console=console)
     except KeyboardInterrupt:
         print_trouble("stopped; nothing was recorded")
         raise typer.Exit(_INTERRUPTED) from None
@@ -133,3 +139,46 @@ def _in_order(ctx: typer.Context, say: list[str], audio: list[Path]) -> list[str
     texts, files = iter(say), iter(audio)
     order: list[str] = ctx.meta.get(_ORDER) or ["say"] * len(say) + ["audio"] * len(audio)
     return [next(texts) if name == "say" else next(files) for name in order]
+
+
+@contextmanager
+def _console() -> Iterator[Console]:
+    """Make the console for progress, which on a terminal nothing else draws into."""
+    from rich.console import Console
+
+    from avatar_core.demo.native_notices import without_codec_remarks
+
+    if not sys.stderr.isatty():
+        yield Console(stderr=True, highlight=False, emoji=False)
+        return
+    with without_codec_remarks() as stream:
+        yield Console(file=stream, highlight=False, emoji=False)
+
+
+@contextmanager
+def _warnings_on(console: Console) -> Iterator[None]:
+    """Show what avatar-core and LiveKit warn of between the progress lines, not across them."""
+    # LiveKit's native part warns of its own clean-up, also after the call: nobody can act on it.
+    logging.getLogger("livekit").setLevel(logging.ERROR)
+    logging.getLogger("livekit.agents").setLevel(logging.WARNING)
+    handler = _ConsoleHandler(console)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Writes each record as one line, where the line that moves makes room for it."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        style = "red" if record.levelno >= logging.ERROR else "yellow"
+        line = f"{record.levelname.lower()}: {self.format(record)}"
+        self._console.print(line, style=style, markup=False, soft_wrap=True)

@@ -32,7 +32,7 @@ class OptionDescription:
         name: Its keyword.
         type: Its type and limits in words.
         required: It has to come from somewhere.
-        default: Its default in words; None if it is required, or is a secret.
+        default: Its default in words; None if it is required, None by itself, or a secret.
         variable: The environment variable it is read from when not given.
         description: What it does.
     """
@@ -102,4 +102,4 @@ def _default(field: FieldInfo) -> str | None:
         return "computed"
     if isinstance(field.default, bool):
         return str(field.default).lower()
-    return "none" if field.default is None else str(field.default)
+    return None if field.default is None else str(field.default)

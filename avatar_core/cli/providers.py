@@ -175,16 +175,17 @@ def _print_pairs(console: Console, pairs: list[tuple[str, RenderableType]]) -> N
     table.add_column(overflow="fold", max_width=max(12, min(32, console.width // 2)))
     table.add_column(overflow="fold")
     for label, value in pairs:
-        table.add_row(text(f"  {label}"), value)
+        table.add_row(text(label), value)
     console.print(table)
 
 
 def _option(option: OptionDescription) -> RenderableType:
-    facts = [option.type]
     if option.required:
-        facts.append("required")
+        facts = [option.type, "required"]
     elif option.default is not None:
-        facts.append(f"default {option.default}")
+        facts = [option.type, f"default {option.default}"]
+    else:  # that it may be left out says the same as that it may be None
+        facts = [option.type.replace(" | none", "", 1), "optional"]
     if option.variable:
         facts.append(f"env {option.variable}")
     return text("; ".join(facts) + (f". {option.description}" if option.description else ""))

@@ -65,7 +65,9 @@ class SpeakingAgent:
         self._current, self._started = segment, asyncio.Event()
         segment.own_silence = silence_between(utterance)
         segment.said_at = self._now()
-        handle = self.session.say(utterance.text, audio=utterance.frames())
+        # Without any words LiveKit's transcription never sees the utterance end.
+        words = utterance.text or f"[{utterance.label}]"
+        handle = self.session.say(words, audio=utterance.frames())
         try:
             await asyncio.wait_for(
                 self._speak(handle, segment, interrupt_at=interrupt_at),
@@ -111,11 +113,11 @@ class SpeakingAgent:
         if not handle.done():
             segment.interrupted_at = self._now()
             self._on_event(f"segment {segment.number} interrupted", segment.interrupted_at)
-            handle.interrupt()
+            _ = handle.interrupt()  # it can be awaited: the caller waits for the playout
 
     async def _cut(self, handle: SpeechHandle) -> None:
         """Interrupt and wait a little: an avatar that is asked to leave in mid-word is noisy."""
-        handle.interrupt(force=True)
+        _ = handle.interrupt(force=True)
         try:
             await asyncio.wait_for(handle.wait_for_playout(), _CLEAR_PATIENCE)
         except asyncio.TimeoutError:

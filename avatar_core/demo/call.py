@@ -174,10 +174,11 @@ class Call:
             livekit_api_key=self._connection.api_key,
             livekit_api_secret=self._connection.api_secret,
         )
-        self.timeline.started_at = self._now()
         self.timeline.session_id = self._avatar.session_id
         self.timeline.avatar_identity = self._avatar.avatar_identity or None
-        self._event("avatar started", self.timeline.started_at)
+        if self._avatar.state != "voice_only":
+            self.timeline.started_at = self._now()
+            self._event("avatar started", self.timeline.started_at)
         await agent.start(room)
         self._doing = "waiting for the avatar"
         await self._settled.wait()
@@ -204,13 +205,12 @@ class Call:
 
     async def _first_picture(self) -> None:
         """Let the film begin with the face at rest, where there is one."""
-        if self._avatar.state != "live":
-            return
-        self._doing = "waiting for the first picture"
-        try:
-            await asyncio.wait_for(self._seen.wait(), _PICTURE_PATIENCE)
-        except asyncio.TimeoutError:
-            self._event("the avatar is in the room and shows no picture", self._now())
+        if self._avatar.state == "live":
+            self._doing = "waiting for the first picture"
+            try:
+                await asyncio.wait_for(self._seen.wait(), _PICTURE_PATIENCE)
+            except asyncio.TimeoutError:
+                self._event("the avatar is in the room and shows no picture", self._now())
         await asyncio.sleep(_PAUSE)
 
     async def _finish_film(self) -> None:

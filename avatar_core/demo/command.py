@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rich.console import Console
-from rich.logging import RichHandler
 
 from avatar_core.contract.errors import AvatarError, ConfigurationError
 from avatar_core.demo.audio_files import read_audio
@@ -64,7 +62,7 @@ def run_demo(request: DemoRequest, *, console: Console) -> Timeline:
 
     Args:
         request: What to do.
-        console: Where progress and warnings go.
+        console: Where progress goes.
 
     Returns:
         What happened, with the film.
@@ -74,20 +72,15 @@ def run_demo(request: DemoRequest, *, console: Console) -> Timeline:
         KeyboardInterrupt: It was stopped before anything was recorded.
     """
     progress = Progress(console)
-    with _logging_to(console):
-        return _checked_run(request, progress)
-
-
-def _checked_run(request: DemoRequest, progress: Progress) -> Timeline:
     if request.out.suffix.lower() != ".mp4":
         raise ConfigurationError(f"--out {request.out}: the film is an MP4, its name ends in .mp4")
     if request.seconds is not None and not request.seconds > 0:
         raise ConfigurationError("--seconds must be more than 0")
     configured = configured_server()
     avatar = AvatarSession(_spec(request))
-    sheet = PartFile(request.out.with_suffix(".png"))
+    recorder = Recorder(request.out)
     try:
-        recorder = Recorder(request.out)
+        sheet = PartFile(request.out.with_suffix(".png"))
         try:
             script = Script(
                 utterances=_utterances(request.inputs),
@@ -98,9 +91,9 @@ def _checked_run(request: DemoRequest, progress: Progress) -> Timeline:
             with progress.running(), _server(configured, progress) as connection:
                 return asyncio.run(_call(avatar, connection, script, recorder, sheet, progress))
         finally:
-            recorder.abandon()
+            sheet.discard()
     finally:
-        sheet.discard()
+        recorder.abandon()
 
 
 async def _call(
@@ -198,19 +191,3 @@ def _spec(request: DemoRequest) -> str:
             raise ConfigurationError("--option is not of the form key=value")
         spec += f"{'&' if '?' in spec else '?'}{key.strip()}={quote(value, safe='')}"
     return spec
-
-
-@contextmanager
-def _logging_to(console: Console) -> Iterator[None]:
-    """Show warnings of avatar-core and LiveKit between the progress lines, not across them."""
-    root = logging.getLogger()
-    handler = RichHandler(
-        logging.WARNING, console=console, show_time=False, show_path=False, markup=False
-    )
-    # LiveKit's native part warns of its own clean-up, which is no one's concern here.
-    handler.addFilter(lambda record: record.name != "livekit" or record.levelno >= logging.ERROR)
-    root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)

@@ -60,8 +60,8 @@ class Connection:
                     " LIVEKIT_API_SECRET"
                 ) from exc
             raise ConfigurationError(
-                f"the LiveKit server at {self.url} does not open a room (status {exc.status},"
-                f" code {exc.code})"
+                f"what answers at {self.url} does not open a room (status {exc.status}, code"
+                f" {exc.code}): is it a LiveKit server?"
             ) from exc
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as exc:
             raise ConfigurationError(

@@ -15,6 +15,9 @@ import numpy as np
 from avatar_core.contract.errors import ConfigurationError
 from avatar_core.demo.utterance import MAX_SECONDS, Utterance, is_audible
 
+SAMPLE_RATE = 22_050
+"""Rate of the voice, in Hz."""
+
 _OUTPUT_SYNCHRONOUS = 2
 _DO_NOT_EXIT = 0x8000  # without it a missing voice file ends the whole process
 _UTF8 = 1
@@ -46,10 +49,10 @@ class _Engine:
                 "eSpeak NG is installed and its library does not load on this machine; reinstall"
                 " it with: pip install --force-reinstall espeakng-loader"
             ) from exc
-        self.sample_rate = self._library.espeak_Initialize(
+        rate = self._library.espeak_Initialize(
             _OUTPUT_SYNCHRONOUS, 200, str(data).encode(), _DO_NOT_EXIT
         )
-        if self.sample_rate <= 0 or self._library.espeak_SetVoiceByName(_VOICE) != 0:
+        if rate != SAMPLE_RATE or self._library.espeak_SetVoiceByName(_VOICE) != 0:
             raise ConfigurationError(
                 f"eSpeak NG found no English voice in {data}; reinstall it with:"
                 " pip install --force-reinstall espeakng-loader"
@@ -67,9 +70,9 @@ class _Engine:
         return _CONTINUE if self._samples_left > 0 else _STOP
 
     def speak(self, text: str) -> bytes:
-        """Return s16le mono of ``sample_rate`` Hz, cut off a little past ``MAX_SECONDS``."""
+        """Return s16le mono of ``SAMPLE_RATE`` Hz, cut off a little past ``MAX_SECONDS``."""
         self._chunks = []
-        self._samples_left = round(MAX_SECONDS * self.sample_rate) + 1
+        self._samples_left = round(MAX_SECONDS * SAMPLE_RATE) + 1
         data = text.encode("utf-8", errors="replace")
         status = self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
         if status != 0:
@@ -97,20 +100,21 @@ def synthesize(text: str) -> Utterance:
     words = " ".join(text.replace("\0", " ").split())
     if not words:
         raise ConfigurationError("the text to say is empty")
-    label = words if len(words) <= _LABEL_LENGTH else f"{words[: _LABEL_LENGTH - 1].rstrip()}…"
+    label = (
+        words if len(words) <= _LABEL_LENGTH else f"{words[: _LABEL_LENGTH - 1].rstrip(' .,;:')}…"
+    )
     with _lock:
         if _engine is None:
             _engine = _Engine()
         pcm = _engine.speak(words)
-        sample_rate = _engine.sample_rate
     samples = np.frombuffer(pcm, np.int16)
-    if len(samples) > MAX_SECONDS * sample_rate:
+    if len(samples) > MAX_SECONDS * SAMPLE_RATE:
         raise ConfigurationError(
             f"the text {label!r} takes longer to say than the limit of"
             f" {MAX_SECONDS / 60:.0f} minutes"
         )
-    if not is_audible(samples, sample_rate=sample_rate):
+    if not is_audible(samples, sample_rate=SAMPLE_RATE):
         raise ConfigurationError(f"the text {label!r} has nothing in it that can be pronounced")
     return Utterance(
-        label=label, text=words, samples=samples, sample_rate=sample_rate, source="say"
+        label=label, text=words, samples=samples, sample_rate=SAMPLE_RATE, source="say"
     )

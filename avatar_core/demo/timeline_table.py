@@ -29,7 +29,8 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
         ("first sound", timeline.first_sound_at, ""),
         ("ended", timeline.ended_at, _ENDED[timeline.stopped_by]),
     ):
-        landmarks.add_row(name, _seconds(at), Text(note, style="bright_black"))
+        shown = Text(note if at is not None else "", style="bright_black")
+        landmarks.add_row(name, _seconds(at), shown)
     landmarks.add_row("silence", _seconds(timeline.silence), _of(timeline.ended_at))
     console.print(landmarks)
     if timeline.segments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -83,34 +84,17 @@ def _run(
     progress: Callable[[str], None],
 ) -> tuple[int, list[str]]:
     started = time.monotonic()
-    tail: collections.deque[str] = collections.deque(maxlen=40)
-    downloads = 0
-
-    # A group of its own: Ctrl-C reaches this process alone, which then ends compilers too.
-    process = subprocess.Popen(
-        command,
-        cwd=work,  # outside any Go module of the caller
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
+    output = _Output()
+    # Ctrl-C interrupts this thread only: one that started the compiler itself could be interrupted
+    # between the start and knowing whom to end.
+    spawned: concurrent.futures.Future[subprocess.Popen[str]] = concurrent.futures.Future()
+    reader = threading.Thread(
+        target=output.run, args=(command, environment, work, spawned), name="go-install-output"
     )
-
-    def read() -> None:
-        nonlocal downloads
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("go: downloading"):
-                downloads += 1
-            else:
-                tail.append(line.rstrip())
-
-    reader = threading.Thread(target=read, name="go-install-output", daemon=True)
+    reader.daemon = True
     reader.start()
     try:
+        process = spawned.result()
         while True:
             try:
                 status = process.wait(timeout=_REPORT_SECONDS)
@@ -122,16 +106,60 @@ def _run(
                         f"building the LiveKit server was given up after {seconds:.0f} s: the "
                         "network or the machine is too slow; install livekit-server instead"
                     ) from None
-                progress(f"still building, {seconds:.0f} s; {downloads} modules fetched")
+                progress(f"still building, {seconds:.0f} s; {output.downloads} modules fetched")
     finally:
+        _end(spawned)
+        reader.join()
+    return status, list(output.tail)
+
+
+class _Output:
+    """What the build says: how many modules were fetched, and its last lines."""
+
+    def __init__(self) -> None:
+        self.downloads = 0
+        self.tail: collections.deque[str] = collections.deque(maxlen=40)
+
+    def run(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        work: Path,
+        spawned: concurrent.futures.Future[subprocess.Popen[str]],
+    ) -> None:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=work,  # outside any Go module of the caller
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # a group of its own, to end compilers with it
+            )
+        except Exception as exc:  # noqa: BLE001 - raised where the result is awaited
+            spawned.set_exception(exc)
+            return
+        spawned.set_result(process)
+        assert process.stderr is not None
+        with process.stderr:
+            for line in process.stderr:
+                if line.startswith("go: downloading"):
+                    self.downloads += 1
+                else:
+                    self.tail.append(line.rstrip())
+
+
+def _end(spawned: concurrent.futures.Future[subprocess.Popen[str]]) -> None:
+    concurrent.futures.wait([spawned])
+    if spawned.exception() is None:
+        process = spawned.result()
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        reader.join()
-        assert process.stderr is not None
-        process.stderr.close()
-    return status, list(tail)
 
 
 def _explain(version: str, lines: list[str]) -> str:

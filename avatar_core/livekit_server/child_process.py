@@ -64,6 +64,10 @@ class ServerProcess:
             raise LiveKitServerError(
                 f"the LiveKit server {executable} does not start: {exc}"
             ) from exc
+        except BaseException:  # Ctrl-C while it was being started
+            if spawned.exception() is None:
+                self.stop()
+            raise
 
     def _run(self, executable: Path, config: str, spawned: concurrent.futures.Future[None]) -> None:
         reading: int | None = None

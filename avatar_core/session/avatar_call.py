@@ -72,7 +72,8 @@ class AvatarCall:
     def watch(self) -> None:
         """Notice the end of the AgentSession and of the room."""
         self._agent_session.on("close", self._agent_closed)
-        self._room.on("disconnected", self._room_disconnected)
+        # Not "disconnected": rtc 1.1.21 loses that event in one of five disconnects.
+        self._room.on("connection_state_changed", self._connection_changed)
 
     async def start(self, slots: Sequence[ProviderSlot]) -> None:
         """Start the first candidate that can be started, and follow it into the room.
@@ -119,7 +120,7 @@ class AvatarCall:
             end_timeout: Seconds to wait for the end to be acknowledged.
         """
         self._agent_session.off("close", self._agent_closed)
-        self._room.off("disconnected", self._room_disconnected)
+        self._room.off("connection_state_changed", self._connection_changed)
         if self._join_timer is not None:
             self._join_timer.cancel()
             await asyncio.wait([self._join_timer])
@@ -183,20 +184,22 @@ class AvatarCall:
             self._notices.start()
 
     def _left(self) -> None:
-        self._voice_only("the avatar left the room")
+        if self._voice_only("the avatar left the room"):
+            self._route.avatar_is_gone()
 
     def _unreachable(self, error: Exception) -> None:
         self._voice_only("speech does not reach the avatar")
 
-    def _voice_only(self, reason: str) -> None:
+    def _voice_only(self, reason: str) -> bool:
         if not self._status.to("voice_only", reason):
-            return
+            return False
         logger.error(
             "%s; the agent speaks with its own voice",
             reason,
             extra={"provider": self.running.slot.provider.name if self.running else None},
         )
         self._route.use_voice()
+        return True
 
     async def _join_timeout(self) -> None:
         connected = asyncio.Event()
@@ -220,8 +223,9 @@ class AvatarCall:
         self._agent_is_closed = True
         self._on_over("the agent session closed")
 
-    def _room_disconnected(self, *_: object) -> None:
-        self._on_over("the room was disconnected")
+    def _connection_changed(self, state: object) -> None:
+        if state == rtc.ConnectionState.CONN_DISCONNECTED:
+            self._on_over("the room was disconnected")
 
     async def _close_http_later(self) -> None:
         await self._ender.wait_all()

@@ -37,9 +37,8 @@ class AvatarPresence:
         self._room = room
         self._identities = frozenset(identities)
         self._receiver = audio.identity if isinstance(audio, DataStream) else None
-        self._video_from = (
-            identities[0] if isinstance(audio, DataStream) and audio.ready == "video" else None
-        )
+        wants_video = not isinstance(audio, DataStream) or audio.ready == "video"
+        self._video_from = identities[0] if identities and wants_video else None
         self._on_joined = on_joined
         self._on_left = on_left
         self._joined = False
@@ -112,7 +111,7 @@ class AvatarPresence:
             if receiver is None or receiver.state != rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
                 return False
         if self._video_from is None:
-            return self._receiver is not None or bool(self.present)
+            return True
         avatar = participants.get(self._video_from)
         return avatar is not None and any(
             publication.kind == rtc.TrackKind.KIND_VIDEO

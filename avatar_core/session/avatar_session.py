@@ -171,6 +171,8 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             await asyncio.shield(self._start_task)
         except asyncio.CancelledError:
             if self._start_task.cancelled():
+                # By aclose(), which is under way then, or by an extension that cancels.
+                await asyncio.shield(self._begin_close("start cancelled", CANCELLED_END_SECONDS))
                 raise SessionStateError("the avatar session was closed while it started") from None
             await asyncio.shield(self._begin_close("start cancelled", CANCELLED_END_SECONDS))
             raise
@@ -290,6 +292,9 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             if self._start_task is not None and not self._start_task.done():
                 self._start_task.cancel()
                 await asyncio.wait([self._start_task])
+                if not self._start_task.cancelled():
+                    # It failed by itself just then; the caller of start() is told, or is gone.
+                    self._start_task.exception()
             if self._call is not None:
                 await self._call.close(reason=reason, end_timeout=end_timeout)
         finally:

@@ -16,6 +16,7 @@ from avatar_core.contract.errors import (
     ProviderAuthError,
     ProviderError,
     ProviderTimeoutError,
+    StartUncertainError,
 )
 from avatar_core.contract.models import StartedSession
 from avatar_core.log import logger
@@ -128,6 +129,12 @@ class CandidateStart:
                 " of it is ended (AvatarPolicy.start_timeout sets the limit)",
                 provider=slot.provider.name,
             )
+        if work.cancelled():  # not by the core: an extension did so to the task it runs in
+            error = StartUncertainError(
+                "start_session was cancelled by an extension", provider=slot.provider.name
+            )
+            self._ender.recover(slot, error)
+            raise error
         try:
             return work.result()
         except (ProviderError, ConfigurationError) as exc:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from avatar_core.contract.errors import (
-    AvatarError,
     ConfigurationError,
     ProviderError,
     ProviderTimeoutError,
@@ -110,7 +109,7 @@ class SessionEnder:
             try:
                 await slot.end(session, reason=reason)
                 break
-            except AvatarError as exc:
+            except Exception as exc:  # noqa: BLE001 - an extension may refuse with anything
                 logger.warning(
                     "avatar session not ended; trying again",
                     extra={
@@ -151,7 +150,7 @@ class SessionEnder:
             try:
                 session = await slot.recover(error)
                 break
-            except AvatarError as exc:
+            except Exception as exc:  # noqa: BLE001 - an extension may refuse with anything
                 logger.warning(
                     "the provider could not tell whether an avatar session was started; asking"
                     " again",

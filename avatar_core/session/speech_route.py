@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from livekit import rtc
@@ -54,9 +54,9 @@ class SpeechRoute:
             ConfigurationError: Another avatar speaks for this agent now.
         """
         leaf = self._chain.current_leaf()
-        if isinstance(leaf, FrontSink) and leaf.end is not None and leaf.end.name == "avatar":
+        if isinstance(leaf, FrontSink) and (leaf.end is None or leaf.end.name == "avatar"):
             raise ConfigurationError(
-                "another avatar speaks for this AgentSession: aclose() it first, or use its"
+                "another avatar speaks, or is about to, for this AgentSession: aclose() it first, or use its"
                 " switch() to change the avatar"
             )
         self._target = "hold" if hold else "voice"
@@ -66,6 +66,12 @@ class SpeechRoute:
         """Let the agent's own voice speak, from where the segment under way was heard."""
         self._target = "voice"
         self._apply()
+
+    def avatar_is_gone(self) -> None:
+        """Let the voice speak at once; what the avatar said last is estimated."""
+        self.use_voice()
+        if self._sender is not None:
+            self._sender.give_up()
 
     def use_avatar(
         self, audio: AudioRoute, *, report_lag: float, on_failure: Callable[[Exception], None]
@@ -77,7 +83,8 @@ class SpeechRoute:
             report_lag: Seconds by which its playback reports lag.
             on_failure: Called when it cannot be sent to any more.
         """
-        self._avatar = self._make_avatar_end(audio, report_lag, on_failure)
+        if self._avatar is None:  # else it has come back: the same identity in the same room
+            self._avatar = self._make_avatar_end(audio, report_lag, on_failure)
         self._target = "avatar"
         self._apply()
 
@@ -150,7 +157,8 @@ class SpeechRoute:
             timeout = audio.clear_timeout + report_lag + STOP_MARGIN
             return AudioEnd(name="avatar", output=self._sender, stop_timeout=timeout)
         if isinstance(audio, Sink):
-            return AudioEnd(name="avatar", output=audio.output, mono=False)
+            ready = once(audio.ready) if audio.ready is not None else None
+            return AudioEnd(name="avatar", output=audio.output, ready=ready, mono=False)
         return AudioEnd(name="avatar", output=DiscardOutput(), mono=False)
 
     def _agent_is_running(self) -> bool:
@@ -161,6 +169,19 @@ class SpeechRoute:
 
     def _agent_closed(self, *_: object) -> None:
         self._closing = asyncio.ensure_future(self.close())
+
+
+def once(make_ready: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """Await something once, however often, and by however many cancelled feeds, it is asked for."""
+    task: asyncio.Future[None] | None = None
+
+    async def ready() -> None:
+        nonlocal task
+        if task is None:
+            task = asyncio.ensure_future(make_ready())
+        await asyncio.shield(task)
+
+    return ready
 
 
 def _subscribed(leaf: AudioOutput) -> Any:

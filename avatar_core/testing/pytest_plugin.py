@@ -14,9 +14,6 @@ import pytest
 if TYPE_CHECKING:
     from avatar_core.livekit_server import LiveKitServer
 
-# The contract class that providers inherit fails with readable assertions.
-pytest.register_assert_rewrite("avatar_core.testing.provider_contract")
-
 
 @pytest.fixture(scope="session")
 def livekit_server(request: pytest.FixtureRequest) -> Iterator[LiveKitServer]:

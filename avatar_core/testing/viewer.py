@@ -80,8 +80,10 @@ class RecordingViewer:
         self.seen: dict[str, Seen] = defaultdict(Seen)
         self._on_picture = on_picture
         self._tasks: set[asyncio.Task[None]] = set()
+        self._readers: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self.room.on("track_subscribed", self._subscribed)
+        self.room.on("track_unsubscribed", self._unsubscribed)
 
     async def connect(self, *, url: str, token: str) -> None:
         """Join."""
@@ -90,6 +92,7 @@ class RecordingViewer:
     async def aclose(self) -> None:
         """Leave, and stop reading."""
         self.room.off("track_subscribed", self._subscribed)
+        self.room.off("track_unsubscribed", self._unsubscribed)
         await self.room.disconnect()
         for task in self._tasks:
             task.cancel()
@@ -146,7 +149,20 @@ class RecordingViewer:
         read = self._listen if track.kind == rtc.TrackKind.KIND_AUDIO else self._watch
         task = asyncio.create_task(read(track, participant.identity))
         self._tasks.add(task)
+        self._readers[track.sid] = task
         task.add_done_callback(self._tasks.discard)
+
+    def _unsubscribed(
+        self,
+        track: rtc.Track,
+        publication: rtc.RemoteTrackPublication,
+        participant: rtc.RemoteParticipant,
+    ) -> None:
+        # A stream left open goes on: with what the next track brings that takes the place of this
+        # one in the connection, under the name of who is gone (livekit rtc 1.1.21).
+        reader = self._readers.pop(track.sid, None)
+        if reader is not None:
+            reader.cancel()
 
     async def _listen(self, track: rtc.Track, identity: str) -> None:
         stream = rtc.AudioStream(track, sample_rate=SAMPLE_RATE, num_channels=1, frame_size_ms=10)

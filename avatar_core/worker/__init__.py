@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .options import CloseReason, VideoCodecName, WorkerFaults, WorkerOptions
-from .renderer import Moment, Renderer
+from avatar_core.worker.options import CloseReason, VideoCodecName, WorkerFaults, WorkerOptions
+from avatar_core.worker.renderer import Moment, Renderer
 
 if TYPE_CHECKING:
-    from .avatar_worker import AvatarWorker
+    from avatar_core.worker.avatar_worker import AvatarWorker
 
 __all__ = [
     "AvatarWorker",
@@ -27,7 +27,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Options and renderers are described without LiveKit, which takes long to import.
     if name == "AvatarWorker":
-        from .avatar_worker import AvatarWorker
+        from avatar_core.worker.avatar_worker import AvatarWorker
 
         return AvatarWorker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,16 +10,15 @@ from typing import Any
 from livekit import rtc
 
 from avatar_core.log import logger
-
-from .options import CloseReason, WorkerOptions
-from .playback import SpeechPlayer
-from .presence import AgentPresence
-from .publisher import connect, publish
-from .receiver import SpeechReceiver
-from .renderer import Moment, Renderer
-from .reports import PlaybackReporter
-from .segment import Samples, Segment
-from .video import PicturePump, RendererGuard
+from avatar_core.worker.options import CloseReason, WorkerOptions
+from avatar_core.worker.playback import SpeechPlayer
+from avatar_core.worker.presence import AgentPresence
+from avatar_core.worker.publisher import connect, publish
+from avatar_core.worker.receiver import SpeechReceiver
+from avatar_core.worker.renderer import Moment, Renderer
+from avatar_core.worker.reports import PlaybackReporter
+from avatar_core.worker.segment import Samples, Segment
+from avatar_core.worker.video import PicturePump, RendererGuard
 
 _DEFAULT_OPTIONS = WorkerOptions()
 _REMOVED = frozenset(

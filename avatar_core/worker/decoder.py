@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from livekit import rtc
 
-from .segment import Samples
+from avatar_core.worker.segment import Samples
 
 _MIN_RATE, _MAX_RATE = 4000, 384_000
 _MAX_CHANNELS = 32

@@ -63,7 +63,9 @@ class WorkerOptions:
             stall for half of this without a gap. Costs no latency: an empty queue plays at once,
             and an interruption empties it.
         picture_delay: Seconds by which a picture reaches a viewer later than sound that left at
-            the same time; a frame shows what is heard this much later.
+            the same time, negative if earlier; a frame shows what is heard this much later. The
+            default is for a good network, where a viewer's jitter buffer holds sound longer
+            than pictures; use 0 in a room created with ``sync_streams``.
         stream_idle_timeout: Seconds without data after which an unfinished audio stream counts
             as ended.
         leave_when_agent_gone: Seconds without the agent after which the worker leaves; None
@@ -82,7 +84,7 @@ class WorkerOptions:
     video_codec: VideoCodecName = "h264"
     video_bitrate: int | None = None
     lookahead: float = 0.2
-    picture_delay: float = 0.0
+    picture_delay: float = -0.025
     stream_idle_timeout: float = 10.0
     leave_when_agent_gone: float | None = 10.0
     agent_join_timeout: float | None = 60.0

@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 from livekit import rtc
 
-from .segment import Samples, Segment
-from .timeline import Timeline
+from avatar_core.worker.segment import Samples, Segment
+from avatar_core.worker.timeline import Timeline
 
 _TICK = 0.01  # the native source plays 10 ms at a time and holds back a shorter rest
 _REFILL = 0.04  # seconds to gather after speech ran dry, so one gap is not followed by many

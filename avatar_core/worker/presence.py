@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from livekit import rtc
 
-from .options import CloseReason
+from avatar_core.worker.options import CloseReason
 
 AGENT_STATE_ATTRIBUTE = "lk.agent.state"
 

@@ -6,7 +6,7 @@ import asyncio
 
 from livekit import rtc
 
-from .options import WorkerOptions
+from avatar_core.worker.options import WorkerOptions
 
 # Speech is bounded by its sender; this only keeps a hostile one from filling the memory.
 _MAX_STREAM_BYTES = 256 * 1024 * 1024

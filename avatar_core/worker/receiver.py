@@ -9,9 +9,8 @@ from typing import Protocol
 from livekit import rtc
 
 from avatar_core.log import logger
-
-from .decoder import SpeechDecoder, UnplayableStreamError
-from .segment import Samples, Segment
+from avatar_core.worker.decoder import SpeechDecoder, UnplayableStreamError
+from avatar_core.worker.segment import Samples, Segment
 
 AUDIO_STREAM_TOPIC = "lk.audio_stream"
 CLEAR_BUFFER_METHOD = "lk.clear_buffer"

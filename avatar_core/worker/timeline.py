@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .segment import Samples, Segment
+from avatar_core.worker.segment import Samples, Segment
 
 _HISTORY = 1.0  # seconds kept after they were played, for pictures that lag behind the sound
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from livekit import rtc
 
 from avatar_core.log import logger
-
-from .renderer import Moment, Renderer
+from avatar_core.worker.renderer import Moment, Renderer
 
 
 class RendererGuard:

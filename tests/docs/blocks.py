@@ -1,7 +1,7 @@
 """The code blocks of the project's Markdown, each with the way in which it is run.
 
-A block says how by a comment on the line before its fence: ``<!-- run: KIND ARGUMENT… -->``. Without
-one its language decides. CONTRIBUTING.md explains it to those who write documentation.
+A block says how by a comment on the line before its fence: ``<!-- run: KIND ARGUMENT -->``.
+Without one its language decides. CONTRIBUTING.md explains it to those who write documentation.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ StartFailure = Literal[
 class MockOptions(ProviderOptions):
     """Looks, where its worker runs, and the faults and manners it is told to have."""
 
-    style: str = Field("person", description="Who is drawn: person or robot.")
+    style: Literal["person", "robot"] = Field("person", description="Who is drawn.")
     width: int = Field(512, ge=64, le=1920, multiple_of=2, description="Picture width in pixels.")
     height: int = Field(512, ge=64, le=1920, multiple_of=2, description="Picture height in pixels.")
     size: int | None = Field(

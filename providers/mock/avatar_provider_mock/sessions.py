@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from avatar_core.contract.audio_routes import DataStream, Discard
 from avatar_core.contract.errors import ProviderQuotaError, ProviderUnavailableError
 from avatar_core.contract.models import ListedSession, StartedSession, StartRequest
-from avatar_provider_mock.avatar_run import AvatarRun
-from avatar_provider_mock.inline_avatar import InlineAvatar
+from avatar_provider_mock.avatar_run import Avatar, AvatarRun
 from avatar_provider_mock.options import MockOptions
-from avatar_provider_mock.process_avatar import ProcessAvatar
 from avatar_provider_mock.start_failures import start_failure
 
 logger = logging.getLogger("avatar_provider_mock")
+
+
+async def _avatar_class(worker: str) -> Callable[..., Avatar]:
+    """Import what a worker needs in a thread: drawing libraries must not hold up the agent."""
+
+    def load() -> Callable[..., Avatar]:
+        if worker == "process":
+            from avatar_provider_mock.process_avatar import ProcessAvatar
+
+            return ProcessAvatar
+        from avatar_provider_mock.inline_avatar import InlineAvatar
+
+        return InlineAvatar
+
+    return await asyncio.to_thread(load)
 
 
 class _Session:
@@ -52,7 +66,7 @@ class MockSessions:
                 status_code=429,
                 code="concurrent_sessions",
             )
-        started, run = self._make(request, options)
+        started, run = await self._make(request, options)
         session_id = started.session_id
         assert session_id is not None
         self._sessions[session_id] = _Session(request, started, run)
@@ -114,13 +128,13 @@ class MockSessions:
             for session_id, session in self._sessions.items()
         ]
 
-    def _make(
+    async def _make(
         self, request: StartRequest, options: MockOptions
     ) -> tuple[StartedSession, AvatarRun | None]:
         session_id = f"mock_{uuid.uuid4().hex[:12]}"
         if options.worker == "none" or request.room is None:
             return StartedSession(session_id=session_id, identities=(), audio=Discard()), None
-        avatar = ProcessAvatar if options.worker == "process" else InlineAvatar
+        avatar = await _avatar_class(options.worker)
         run = AvatarRun(
             options=options,
             make_avatar=lambda: avatar(

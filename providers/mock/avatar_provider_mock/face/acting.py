@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .expression import Expression
 from .visemes import Mouth
@@ -60,6 +60,8 @@ class Actor:
         self._nod_at = math.inf
         self._was_listening = False
         self._stress = 0.0
+        self._emphatic = False
+        self._emphasis = 0.0
         self._startled_at: float | None = None
         self._startle = False
 
@@ -115,10 +117,10 @@ class Actor:
             blink=self._blink(time),
             wide=startle,
             smile=now.smile * (1 - startle),
-            raised=max(startle, 0.4 if self._stress > 0.42 else 0.0),
+            raised=max(startle, self._emphasis_brows(elapsed)),
             attentive=now.attentive,
             thinking=now.thinking,
-            mouth=mouth,
+            mouth=_pursed(mouth, now.thinking * (1 - startle)),
         )
 
     def _settled(self, goal: _Attitude, elapsed: float) -> _Attitude:
@@ -188,6 +190,13 @@ class Actor:
             return 0.0
         return 0.9 * math.sin(math.pi * since / _NOD) ** 2
 
+    def _emphasis_brows(self, elapsed: float) -> float:
+        # Two thresholds, or brows would flutter with the syllables.
+        self._emphatic = self._stress > (0.3 if self._emphatic else 0.46)
+        goal = 0.4 if self._emphatic else 0.0
+        self._emphasis += (goal - self._emphasis) * min(1.0, elapsed / 0.1)
+        return self._emphasis
+
     def _startle_strength(self, time: float) -> float:
         if self._startled_at is None:
             return 0.0
@@ -198,3 +207,8 @@ class Actor:
         if since < 0.3:
             return min(1.0, 0.45 + since / 0.12)
         return 0.5 + 0.5 * math.cos(math.pi * (since - 0.3) / (_STARTLE - 0.3))
+
+
+def _pursed(mouth: Mouth, thinking: float) -> Mouth:
+    """Return the mouth of a thinker, who says nothing."""
+    return replace(mouth, press=max(mouth.press, 0.8 * thinking * (1 - min(1.0, 2 * mouth.open))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -76,16 +77,26 @@ def recolour(svg: str, table: Mapping[str, str]) -> str:
 
 
 def _follow(shade: Lab, base: Lab, new: Lab) -> str:
-    # A dark base leaves less room for shadows and, on screens, hides highlights less: steps shrink
-    # with it, but never vanish, or black hair would have no strands.
-    step = 0.45 + 0.55 * min(1.0, new.lightness / max(base.lightness, 0.05))
+    # Shadows keep their proportion to the base. Highlights on a dark base are smaller but never
+    # vanish, or black hair would have no strands. A grey base has grey shades, whatever the drawn
+    # base was tinted with.
+    darkness = min(1.0, new.lightness / max(base.lightness, 0.05))
+    tint = min(1.0, _chroma(new) / max(_chroma(base), 0.01))
+    if shade.lightness < base.lightness:
+        lightness = new.lightness * shade.lightness / max(base.lightness, 0.05)
+    else:
+        lightness = new.lightness + (0.4 + 0.6 * darkness) * (shade.lightness - base.lightness)
     return to_hex(
         Lab(
-            min(1.0, max(0.0, new.lightness + step * (shade.lightness - base.lightness))),
-            new.a + step * (shade.a - base.a),
-            new.b + step * (shade.b - base.b),
+            min(1.0, lightness),
+            new.a + tint * darkness * (shade.a - base.a),
+            new.b + tint * darkness * (shade.b - base.b),
         )
     )
+
+
+def _chroma(lab: Lab) -> float:
+    return math.hypot(lab.a, lab.b)
 
 
 def _linear(channel: float) -> float:

@@ -46,6 +46,22 @@ class Area:
         y1 = min(height, -int(-bottom // 2) * 2)
         return Area(min(x0, width), min(y0, height), max(0, x1 - x0), max(0, y1 - y0))
 
+    def meets(self, other: Area) -> bool:
+        """Tell whether some pixel is in both areas."""
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+    def joined(self, other: Area) -> Area:
+        """Return the smallest area that covers both."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        right = max(self.x + self.width, other.x + other.width)
+        bottom = max(self.y + self.height, other.y + other.height)
+        return Area(x, y, right - x, bottom - y)
+
 
 @dataclass(frozen=True, slots=True)
 class Planes:

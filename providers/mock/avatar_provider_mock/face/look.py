@@ -28,9 +28,7 @@ class Look:
     height: int
 
 
-def choose_look(
-    *, style: str, colours: Mapping[str, str | None], width: int, height: int
-) -> Look:
+def choose_look(*, style: str, colours: Mapping[str, str | None], width: int, height: int) -> Look:
     """Check a choice and fill in the style's own colours.
 
     Args:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
-from .artwork import BOARD, Rect, Rig
+from .artwork import BOARD, Rig
 from .i420 import Area
+from .keyshapes import Rect
 from .raster import Placement
 
 _TILT = math.radians(1.3)  # of a head turned by one
 _SHIFT = (1.0, 2.2)  # of a head turned and lowered by one, in units of the drawing board
 _RISE = 2.4  # of a full chest
 _NARROWEST = 372  # units of the drawing board that must fit a narrow frame: the hair and a margin
+_BODY = 1390  # units of the drawing board that the body reaches down, with a margin for breath
 _STEP = 0.45  # pixels a feature moves from one kept position of the head to the next
 _FEATURE_TURN, _FEATURE_NOD = 6.5, 3.1  # units a feature moves with a head turned, lowered by one
 
@@ -30,9 +32,10 @@ class Placing:
         self._rig = rig
         self._size = (width, height)
         self._scale = min(height / BOARD, width / _NARROWEST)
-        # A narrow frame has room above and below: a third of it goes above.
+        # A narrow frame has room above and below: a third of it goes above, unless the body
+        # would then end inside the frame.
         left = (width - self._scale * BOARD) / 2
-        top = (height - self._scale * BOARD) / 3
+        top = max((height - self._scale * BOARD) / 3, height - self._scale * _BODY)
         self.board = Placement(self._scale, 0.0, left, 0.0, self._scale, top)
         # Larger frames take longer steps: the number of positions, and so memory, stays bounded.
         step = _STEP / min(1.0, self._scale)

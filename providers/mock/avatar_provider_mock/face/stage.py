@@ -7,21 +7,21 @@ lies below already under it, and kept. A frame is then a handful of copies.
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from functools import reduce
 from weakref import WeakValueDictionary
 
-from .artwork import load_artwork
+from .artwork import FEATURES, load_artwork
 from .expression import Expression, brow_weights, eye_weights, mouth_weights
 from .i420 import Area, Bytes, Patch, Planes, frame_planes, opaque, over
 from .kept import Kept
+from .keyshapes import Rect
 from .look import Look
 from .placing import Placing, shifted
 from .raster import Placement, rasterise
 
-_HEAD_LAYERS = ("hair_back", "body", "head", "nose", "hair_front")
-_FEATURES = ("brows", "eyes", "mouth")
-_SVG_BYTES = 2**20
+_HEAD_LAYERS = ("hair_back", "neck", "head", "nose", "hair_front")
 
 Drawing = tuple[str, Placement]
 
@@ -57,21 +57,23 @@ class Stage:
         background = rasterise([self._backdrop()], width=width, height=height)
         self._base = bytearray(width * height * 3 // 2)
         Patch(Area(0, 0, width, height), opaque(background)).paste(self._planes(self._base))
-        self._head_area = self._placing.area(self._art.rig.head)
         self._body_area = self._placing.area(self._art.rig.body)
+        head = self._placing.area(self._art.rig.head)
+        # Widened to even pixels the two could overlap by a row, and one would erase the other.
+        self._head_area = replace(head, height=min(head.height, self._body_area.y - head.y))
         self._behind_head = _cut(background, self._head_area)
         self._behind_body = _cut(background, self._body_area)
         # At 512 x 512, 16 MB hold all positions of a calm head. Larger frames get more, to a point.
         limit = int(min(64.0, max(4.0, 16.0 * width * height / 512**2)) * 2**20)
         self._pictures: Kept[Patch] = Kept(limit=limit, size=_patch_bytes)
         self._patches: Kept[Patch] = Kept(limit=limit // 4, size=_patch_bytes)
-        self._svgs: Kept[str] = Kept(limit=_SVG_BYTES, size=len)
+        self._blends: Kept[tuple[str, Rect]] = Kept(limit=2**20, size=lambda blend: len(blend[0]))
 
     @property
     def nbytes(self) -> int:
         """Bytes kept now."""
         still = self._behind_head.nbytes + self._behind_body.nbytes + len(self._base)
-        return still + self._pictures.nbytes + self._patches.nbytes + self._svgs.nbytes
+        return still + self._pictures.nbytes + self._patches.nbytes + self._blends.nbytes
 
     def draw(self, expression: Expression) -> bytearray:
         """Return a new I420 frame.
@@ -84,7 +86,7 @@ class Stage:
         planes = self._planes(frame)
         head = self._pictures.get(("head", pose.turn, pose.nod), lambda: self._make_head(pose))
         body = self._pictures.get(("body", pose.breath), lambda: self._make_body(pose))
-        for patch in (body, head, *(self._feature(name, pose, head) for name in _FEATURES)):
+        for patch in (body, head, *self._features(pose, head)):
             patch.paste(planes)
         return frame
 
@@ -94,57 +96,72 @@ class Stage:
         :meth:`draw` gives the picture that rasterising these at the size of the frame would.
         """
         pose = _rounded(expression, self._placing)
-        layers = [
-            (self._art.layers["body"], self._placing.chest(breath=pose.breath))
-            if name == "body"
-            else self._layer(name, pose)
+        body = self._art.layers["body"], self._placing.chest(breath=pose.breath)
+        features = [
+            (self._blended(name, pose)[0], self._placing.layer(name, turn=pose.turn, nod=pose.nod))
+            for name in FEATURES
+        ]
+        return [self._backdrop(), *self._head(pose), body, *features]
+
+    def _head(self, pose: Expression) -> list[Drawing]:
+        return [
+            # The neck stands still: it is where what the head moves meets what breath moves.
+            (self._art.layers[name], self._placing.board)
+            if name == "neck"
+            else (
+                self._art.layers[name],
+                self._placing.layer(name, turn=pose.turn, nod=pose.nod),
+            )
             for name in _HEAD_LAYERS
         ]
-        features = [self._feature_drawing(name, pose) for name in _FEATURES]
-        return [self._backdrop(), *layers, *features]
 
     def _make_head(self, pose: Expression) -> Patch:
-        drawings = [
-            # Breathing ends below the head's area, so the neck in it stands still.
-            (self._art.layers[name], self._placing.board)
-            if name == "body"
-            else self._layer(name, pose)
-            for name in _HEAD_LAYERS
-        ]
         area = self._head_area
-        return Patch(area, opaque(_rasterised(drawings, area, onto=self._behind_head)))
+        return Patch(area, opaque(_rasterised(self._head(pose), area, onto=self._behind_head)))
 
     def _make_body(self, pose: Expression) -> Patch:
         area = self._body_area
-        drawing = (self._art.layers["body"], self._placing.chest(breath=pose.breath))
-        return Patch(area, opaque(_rasterised([drawing], area, onto=self._behind_body)))
+        drawings = [
+            (self._art.layers["neck"], self._placing.board),
+            (self._art.layers["body"], self._placing.chest(breath=pose.breath)),
+        ]
+        return Patch(area, opaque(_rasterised(drawings, area, onto=self._behind_body)))
 
-    def _feature(self, name: str, pose: Expression, head: Patch) -> Patch:
+    def _features(self, pose: Expression, head: Patch) -> list[Patch]:
+        upper = self._group(FEATURES[:-1], pose, head)
+        mouth = self._group(FEATURES[-1:], pose, head)
+        if upper.area.meets(mouth.area):
+            # Pasting one after the other would erase part of the first.
+            return [self._group(FEATURES, pose, head)]
+        return [upper, mouth]
+
+    def _group(self, names: Sequence[str], pose: Expression, head: Patch) -> Patch:
         def make() -> Patch:
-            drawing = self._feature_drawing(name, pose)
-            area = self._placing.area(self._art.rig.features[name], drawing[1])
+            drawings, areas = [], []
+            for name in names:
+                svg, bounds = self._blended(name, pose)
+                place = self._placing.layer(name, turn=pose.turn, nod=pose.nod)
+                drawings.append((svg, place))
+                areas.append(self._placing.area(bounds, place))
+            area = reduce(Area.joined, areas)
             inside = replace(area, x=area.x - head.area.x, y=area.y - head.area.y)
-            return Patch(area, over(_rasterised([drawing], area), head.planes.crop(inside)))
+            return Patch(area, over(_rasterised(drawings, area), head.planes.crop(inside)))
 
-        return self._patches.get((name, pose.turn, pose.nod, _shown(name, pose)), make)
+        shown = tuple(_shown(name, pose) for name in names)
+        return self._patches.get((pose.turn, pose.nod, names, shown), make)
 
-    def _feature_drawing(self, name: str, pose: Expression) -> Drawing:
-        svg = self._svgs.get((name, _shown(name, pose)), lambda: self._blend(name, pose))
-        return svg, self._placing.layer(name, turn=pose.turn, nod=pose.nod)
+    def _blended(self, name: str, pose: Expression) -> tuple[str, Rect]:
+        def make() -> tuple[str, Rect]:
+            shapes = self._art.features[name]
+            if name == "mouth":
+                return shapes.blend(mouth_weights(pose.mouth))
+            if name == "brows":
+                return shapes.blend(brow_weights(pose))
+            across, down = self._art.rig.gaze
+            gaze = (pose.gaze[0] * across, pose.gaze[1] * down)
+            return shapes.blend(eye_weights(pose), gaze=gaze)
 
-    def _blend(self, name: str, pose: Expression) -> str:
-        shapes = self._art.features[name]
-        if name == "mouth":
-            return shapes.blend(mouth_weights(pose.mouth))
-        if name == "brows":
-            return shapes.blend(brow_weights(pose))
-        across, down = self._art.rig.gaze
-        gaze = (pose.gaze[0] * across, pose.gaze[1] * down)
-        return shapes.blend(eye_weights(pose), gaze=gaze)
-
-    def _layer(self, name: str, pose: Expression) -> Drawing:
-        place = self._placing.layer(name, turn=pose.turn, nod=pose.nod)
-        return self._art.layers[name], place
+        return self._blends.get((name, _shown(name, pose)), make)
 
     def _backdrop(self) -> Drawing:
         return self._art.layers["background"], self._placing.backdrop()
@@ -161,7 +178,7 @@ def _rounded(expression: Expression, placing: Placing) -> Expression:
         turn=turn,
         nod=nod,
         breath=_nearest(expression.breath, 8),
-        gaze=(_nearest(expression.gaze[0], 6), _nearest(expression.gaze[1], 5)),
+        gaze=(_nearest(expression.gaze[0], 5), _nearest(expression.gaze[1], 4)),
         blink=_nearest(expression.blink, 5),
         wide=_nearest(expression.wide, 4),
         smile=_nearest(expression.smile, 2),
@@ -194,7 +211,8 @@ def _rasterised(drawings: list[Drawing], area: Area, onto: Bytes | None = None) 
 
 def _cut(pixels: Bytes, area: Area) -> Bytes:
     rows = slice(area.y, area.y + area.height)
-    return pixels[rows, area.x : area.x + area.width].copy()
+    cut: Bytes = pixels[rows, area.x : area.x + area.width].copy()
+    return cut
 
 
 def _nearest(value: float, steps: int) -> float:

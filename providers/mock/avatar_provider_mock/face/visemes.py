@@ -18,6 +18,9 @@ _QUIETEST_SPEAKER_DB = -34.0
 _LOUDNESS_FALL = 4.0  # dB per second: how fast a speaker who turned quiet is believed
 _SHORTEST = 64  # samples; fewer have no spectrum worth reading
 _FLOOR_DB = -96.0
+# The centroids, in Hz, of lips neither rounded nor spread: a close vowel has its second formant
+# high even if rounded.
+_NEUTRAL = ((310.0, 480.0, 600.0, 740.0), (2140.0, 1830.0, 1680.0, 1220.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +127,15 @@ def shape_of(spectrum: Spectrum, *, loudest: float) -> Mouth:
         return Mouth(open=0.1, wide=0.25, hiss=noisy * strong, bite=noisy * (1 - strong))
     voiced = _ramp(below, -15.0, -4.0)
     dropped = _ramp(spectrum.jaw, 310.0, 730.0)
-    # A close vowel has its second formant high even if rounded: the neutral point moves.
-    neutral = 2150.0 - 2.1 * (spectrum.jaw - 300.0)
-    wide = min(1.0, max(-1.0, (spectrum.lips - neutral) / 450.0))
+    neutral = float(np.interp(spectrum.jaw, *_NEUTRAL))
+    wide = min(1.0, max(-1.0, (spectrum.lips - neutral) / 320.0))
+    wide *= 1 - 0.6 * _ramp(spectrum.jaw, 620.0, 740.0)  # a wide open mouth hides its corners
     closure = _ramp(loudest - spectrum.dip, 13.0, 22.0) * (1 - noisy)
     return Mouth(
         open=voiced * (0.2 + 0.8 * dropped) * (1 - 0.6 * closure),
         wide=wide * voiced,
         hiss=noisy * (1 - closure),
-        press=closure * (1 - 0.6 * voiced),
+        press=closure * (1 - 0.5 * voiced),
     )
 
 
@@ -194,11 +197,11 @@ def _tables(
     # Telephone audio ends at 4 kHz: what is left of a hiss is its lower edge.
     noise_from = 4200.0 if sample_rate >= 12000 else 2900.0
     bands = [
-        # A voice falls by about 6 dB an octave; weighting by frequency levels that.
+        # A voice falls the steeper the higher; weighting by frequency levels that.
         band(180, 1000, exponent=2),
         band(180, 1000, exponent=1),
+        band(800, 3000, exponent=3),
         band(800, 3000, exponent=2),
-        band(800, 3000, exponent=1),
         band(noise_from, 11000),
         band(100, 3000 if sample_rate >= 12000 else 2500),
     ]

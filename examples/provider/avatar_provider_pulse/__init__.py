@@ -1,0 +1,1 @@
+"""A provider as small as one can be."""

@@ -1,0 +1,74 @@
+"""An avatar in a call, ready to speak."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from livekit import rtc
+
+from avatar_core import AvatarSession
+from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.viewer import RecordingViewer
+
+Order = Literal["avatar first", "session first"]
+
+SMALL_FACE = {"size": 64, "fps": 10}
+"""What is about sound should not pay for pictures."""
+
+
+@asynccontextmanager
+async def avatar_in(
+    stage: CallStage,
+    *,
+    order: Order = "session first",
+    agent: dict[str, Any] | None = None,
+    identity: str | None = None,
+    wait: bool = True,
+    **options: Any,
+) -> AsyncIterator[AvatarSession]:
+    """Start agent and mock avatar, and wait until the viewer receives it; closes it afterwards.
+
+    Args:
+        stage: Where.
+        order: Who is started first.
+        agent: Keywords for ``AgentSession.start``.
+        identity: Identity of the avatar.
+        wait: Until the viewer receives the avatar's track; what is said before is lost on it.
+        options: The mock's.
+    """
+    if not {"size", "width"} & set(options):
+        options = {**SMALL_FACE, **options}
+    avatar = AvatarSession("mock", avatar_participant_identity=identity, **options)
+    try:
+        if order == "session first":
+            await stage.start_agent(**(agent or {}))
+        await avatar.start(stage.agent_session, stage.room, **stage.credentials)
+        if order == "avatar first":
+            await stage.start_agent(**(agent or {}))
+        if wait:
+            await avatar.wait_for_join(timeout=20)
+            heard = stage.viewer.heard[avatar.avatar_identity]
+            await stage.viewer.until(lambda: bool(heard.times))
+        yield avatar
+    finally:
+        await avatar.aclose()
+
+
+@asynccontextmanager
+async def microphone_of(viewer: RecordingViewer) -> AsyncIterator[rtc.AudioSource]:
+    """Let the viewer publish a mute microphone, as a user does.
+
+    The server tells others of a participant that publishes nothing 3 s after it joined only, and
+    LiveKit's RoomIO makes no voice track before it has seen a user (livekit-server 1.13.5).
+    """
+    source = rtc.AudioSource(48000, 1)
+    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+    await viewer.room.local_participant.publish_track(
+        track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+    )
+    try:
+        yield source
+    finally:
+        await source.aclose()

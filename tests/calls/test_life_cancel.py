@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from avatar_core import AvatarPolicy, AvatarSession
+from avatar_core.contract.errors import SessionStateError
+from avatar_core.contract.hookspecs import hookimpl
+from avatar_core.contract.models import StartedSession, StartRequest, TokenRequest
+from avatar_core.testing.call_stage import CallStage
+from tests.session.call_footprint import footprint, nothing_left_behind
+from tests.session.scripted_provider import Make, ScriptedProvider, eventually, registered
+
+TURNS = (*range(1, 12), 16, 24, 40)
+
+
+async def turn_over(turns: int) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def slowly(request: StartRequest, make: Make) -> StartedSession:
+    """Take some loop turns before and after the session exists."""
+    await turn_over(4)
+    started = make()
+    await turn_over(4)
+    return started
+
+
+@pytest.mark.parametrize("agent_started", [True, False], ids=["session first", "avatar first"])
+async def test_a_start_cancelled_at_any_moment_undoes_all_it_did(
+    stage: CallStage, agent_started: bool
+) -> None:
+    provider = ScriptedProvider(on_start=slowly)
+    if agent_started:
+        await stage.start_agent()
+    before = footprint(stage)
+    with registered(provider):
+        moments = set()
+        for turns in TURNS:
+            avatar = AvatarSession("scripted")
+            starting = asyncio.create_task(
+                avatar.start(stage.agent_session, stage.room, **stage.credentials)
+            )
+            await turn_over(turns)
+            finished = starting.done()
+            moments.add((len(provider.live), finished))
+            starting.cancel()
+            await asyncio.wait([starting])
+
+            if finished:
+                assert avatar.state == "joining"
+                await avatar.aclose()
+            assert (turns, avatar.state) == (turns, "closed")
+            assert (turns, provider.live) == (turns, {})
+            await nothing_left_behind(stage, before)
+        assert moments == {(0, False), (1, False), (1, True)}, "before, in and after the start"
+
+
+@pytest.mark.parametrize("agent_started", [True, False], ids=["session first", "avatar first"])
+async def test_aclose_during_a_start_at_any_moment_undoes_all_it_did(
+    stage: CallStage, agent_started: bool
+) -> None:
+    provider = ScriptedProvider(on_start=slowly)
+    if agent_started:
+        await stage.start_agent()
+    before = footprint(stage)
+    with registered(provider):
+        for turns in (0, *TURNS):
+            avatar = AvatarSession("scripted")
+            starting = asyncio.create_task(
+                avatar.start(stage.agent_session, stage.room, **stage.credentials)
+            )
+            await turn_over(turns)
+            await avatar.aclose()
+            (outcome,) = await asyncio.gather(starting, return_exceptions=True)
+
+            assert outcome is None or isinstance(outcome, SessionStateError), turns
+            assert (turns, avatar.state) == (turns, "closed")
+            assert (turns, provider.live) == (turns, {})
+            await nothing_left_behind(stage, before)
+
+
+async def test_a_start_cancelled_while_the_token_is_minted_starts_nothing(
+    stage: CallStage,
+) -> None:
+    minting = asyncio.Event()
+
+    class SlowMint(ScriptedProvider):
+        @hookimpl
+        async def mint_token(self, request: TokenRequest) -> str:
+            minting.set()
+            await asyncio.Event().wait()
+            raise AssertionError("never set")
+
+    provider = SlowMint()
+    before = footprint(stage)
+    with registered(provider):
+        avatar = AvatarSession("scripted")
+        starting = asyncio.create_task(
+            avatar.start(stage.agent_session, stage.room, **stage.credentials)
+        )
+        await asyncio.wait_for(minting.wait(), 10)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    assert provider.requests == []
+    assert avatar.state == "closed"
+    await nothing_left_behind(stage, before)
+
+
+async def test_a_cancelled_start_does_not_cut_the_request_off_and_ends_its_late_success(
+    stage: CallStage,
+) -> None:
+    creating, go_on, cut_off = asyncio.Event(), asyncio.Event(), False
+
+    async def on_start(request: StartRequest, make: Make) -> StartedSession:
+        nonlocal cut_off
+        creating.set()
+        try:
+            await go_on.wait()
+        except asyncio.CancelledError:
+            cut_off = True
+            raise
+        return make()
+
+    provider = ScriptedProvider(on_start=on_start)
+    before = footprint(stage)
+    with registered(provider):
+        avatar = AvatarSession("scripted")
+        starting = asyncio.create_task(
+            avatar.start(stage.agent_session, stage.room, **stage.credentials)
+        )
+        await asyncio.wait_for(creating.wait(), 10)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(starting, 10)
+        assert avatar.state == "closed"
+        assert (provider.made, cut_off) == (0, False)
+
+        go_on.set()
+        await eventually(lambda: provider.made == 1 and provider.live == {})
+        assert not cut_off
+        await nothing_left_behind(stage, before)
+
+
+async def test_aclose_during_a_hanging_start_is_bounded(stage: CallStage) -> None:
+    creating, go_on = asyncio.Event(), asyncio.Event()
+
+    async def on_start(request: StartRequest, make: Make) -> StartedSession:
+        creating.set()
+        await go_on.wait()
+        return make()
+
+    provider = ScriptedProvider(on_start=on_start)
+    before = footprint(stage)
+    loop = asyncio.get_running_loop()
+    with registered(provider):
+        avatar = AvatarSession("scripted", policy=AvatarPolicy(end_timeout=0.3))
+        starting = asyncio.create_task(
+            avatar.start(stage.agent_session, stage.room, **stage.credentials)
+        )
+        await asyncio.wait_for(creating.wait(), 10)
+        began = loop.time()
+        await avatar.aclose()
+        assert loop.time() - began < 3
+        with pytest.raises(SessionStateError, match="closed while it started"):
+            await starting
+
+        go_on.set()
+        await eventually(lambda: provider.made == 1 and provider.live == {})
+        await nothing_left_behind(stage, before)
+
+
+async def test_cancelling_aclose_does_not_stop_the_ending(stage: CallStage) -> None:
+    go_on = asyncio.Event()
+
+    async def on_end(request: object) -> None:
+        await go_on.wait()
+
+    provider = ScriptedProvider(on_end=on_end)
+    with registered(provider):
+        avatar = AvatarSession("scripted")
+        await avatar.start(stage.agent_session, stage.room, **stage.credentials)
+        closing = asyncio.create_task(avatar.aclose())
+        await eventually(lambda: bool(provider.end_requests))
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert avatar.state == "closing"
+
+        go_on.set()
+        await avatar.aclose()
+    assert (avatar.state, provider.live, len(provider.end_requests)) == ("closed", {}, 1)

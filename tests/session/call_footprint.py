@@ -1,0 +1,91 @@
+"""What an avatar could leave behind in an agent's process."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from avatar_core.testing.call_stage import CallStage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """Listeners, RPC methods, tasks and the audio chain of one call, at one moment.
+
+    Args:
+        room_listeners: Handlers of the room by event.
+        session_listeners: Handlers of the AgentSession by event.
+        rpc_methods: RPC methods of the agent participant.
+        tasks: Names of avatar-core's own tasks.
+        chain: The agent's audio outputs, from the top to the leaf.
+    """
+
+    room_listeners: dict[str, int]
+    session_listeners: dict[str, int]
+    rpc_methods: tuple[str, ...]
+    tasks: tuple[str, ...]
+    chain: tuple[int, ...]
+
+
+def footprint(stage: CallStage) -> Footprint:
+    """Take the footprint of a call now."""
+    return Footprint(
+        room_listeners=listeners(stage.room),
+        session_listeners=listeners(stage.agent_session),
+        rpc_methods=tuple(sorted(stage.room.local_participant._rpc_handlers)),
+        tasks=own_tasks(),
+        chain=tuple(id(output) for output in chain(stage.agent_session)),
+    )
+
+
+async def nothing_left_behind(stage: CallStage, before: Footprint) -> None:
+    """Wait until a call is again as it was.
+
+    Raises:
+        AssertionError: It is not, and in what it differs.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 10.0
+    while (now := footprint(stage)) != before and loop.time() < deadline:
+        await asyncio.sleep(0.01)
+    left = [
+        f"{part.name}: {getattr(before, part.name)} before, {getattr(now, part.name)} now"
+        for part in dataclasses.fields(Footprint)
+        if getattr(before, part.name) != getattr(now, part.name)
+    ]
+    assert not left, "\n".join(left)
+
+
+def listeners(emitter: Any) -> dict[str, int]:
+    """Count an emitter's handlers; there is no public way to ask (livekit rtc 1.1.21).
+
+    Without ``token_refreshed``: rtc's own tracks listen to it from their publication on.
+    """
+    return {
+        str(event): len(handlers)
+        for event, handlers in emitter._events.items()
+        if handlers and event != "token_refreshed"
+    }
+
+
+def own_tasks() -> tuple[str, ...]:
+    """Name avatar-core's tasks on the running loop."""
+    return tuple(
+        sorted(
+            task.get_name()
+            for task in asyncio.all_tasks()
+            if task.get_name().startswith("avatar-") and not task.done()
+        )
+    )
+
+
+def chain(agent_session: Any) -> list[Any]:
+    """List an AgentSession's audio outputs, from the top to the leaf."""
+    outputs: list[Any] = []
+    output = agent_session.output.audio
+    while output is not None:
+        outputs.append(output)
+        output = output.next_in_chain
+    return outputs
