@@ -36,6 +36,19 @@ CLEAR_RPC_TIMEOUT = 2.0
 WRITE_SIZE = 60_000
 """Bytes written in one call; the SDK cuts them into packets itself."""
 
+SEND_AHEAD = 2.0
+"""Seconds sent ahead of what is played. A clear waits behind all that was sent before it: a 10 s
+sentence sent at once was heard for 0.9 s after an interruption, a minute for 6 s (livekit-server
+1.13.5, loopback)."""
+
+LAST_SOUND = 0.25
+"""Seconds that the last sound takes to listeners: of a track that is taken away before, they drop
+what they have buffered, and 0.15 to 0.3 s of the sentence are heard by nobody."""
+
+CUT_OFF_GRACE = 0.5
+"""Seconds in which an avatar that cut a segment off unasked may turn out to have left: then the
+rest is still to be said."""
+
 
 @dataclass(slots=True)
 class _Step:
@@ -77,6 +90,7 @@ class StreamSender(AudioOutput):
         self._writer: rtc.ByteStreamWriter | None = None
         self._write_task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._start_timer: asyncio.TimerHandle | None = None
         self._begun = False
         self._over = asyncio.Event()
         self._pushed = 0.0
@@ -84,6 +98,10 @@ class StreamSender(AudioOutput):
         self._ends_at = 0.0
         self._flushed = False
         self._cleared = False
+        self._cut_off_at: float | None = None
+        self._sent_until = 0.0
+        self._dropped = 0
+        self._hurry = asyncio.Event()
         self._first_sent_at: float | None = None
         self._started_at: float | None = None
         self._unanswered = 0
@@ -117,15 +135,18 @@ class StreamSender(AudioOutput):
         """Drop what is queued and tell the avatar to be silent."""
         if not self._begun or self._cleared:
             return
+        if self._cut_off_at is not None:
+            self.give_up()  # it is silent already, and has said how far it got
+            return
         self._cleared = True
-        self._steps.clear()
+        self._drop_unsent()
         self._add(_Step("close"))
         self._add(_Step("clear"))
         self._set_timer(self._route.clear_timeout + self._report_lag, self._report_is_missing)
 
     def give_up(self) -> None:
         """Expect no report any more: the avatar is gone; how far it got is estimated."""
-        self._steps.clear()
+        self._drop_unsent()
         if self._begun:
             self._settle(position=self._estimate(), interrupted=True)
 
@@ -135,6 +156,7 @@ class StreamSender(AudioOutput):
             # The avatar must be silent before another end speaks, and it knows how far it got.
             self.clear_buffer()
             await self._over.wait()
+            await asyncio.sleep(LAST_SOUND)
         self._stop_listening()
         self._steps.clear()
         if self._write_task is not None and not self._write_task.done():
@@ -153,12 +175,13 @@ class StreamSender(AudioOutput):
         self._begun_at = time.time()
         self._ends_at = 0.0
         self._flushed = self._cleared = False
-        self._first_sent_at = self._started_at = None
+        self._first_sent_at = self._started_at = self._cut_off_at = None
 
     def _settle(self, *, position: float, interrupted: bool) -> None:
         self._begun = False
         self._over.set()
         self._set_timer(None)
+        self._stop_start_timer()
         if position > 0.0:
             if self._started_at is None:
                 self._start_at(time.time() - position)
@@ -167,12 +190,15 @@ class StreamSender(AudioOutput):
         self.on_playback_finished(playback_position=position, interrupted=interrupted)
 
     def _start_at(self, created_at: float) -> None:
+        self._stop_start_timer()
         if self._started_at is None:
             self._started_at = created_at
             self._ends_at += max(0.0, created_at - self._begun_at)
             self.on_playback_started(created_at=created_at)
 
     def _estimate(self) -> float:
+        if self._cut_off_at is not None:
+            return min(self._cut_off_at, self._pushed)
         return heard_since(self._started_at, self._pushed)
 
     def _reported_start(self) -> None:
@@ -188,6 +214,12 @@ class StreamSender(AudioOutput):
             return
         if not self._flushed and not report.interrupted:
             return  # an avatar that ends a segment on a gap in the stream; ours is still open
+        if report.interrupted and not self._cleared:
+            self._cut_off_at = report.position
+            self._drop_unsent()
+            self._add(_Step("close"))
+            self._set_timer(CUT_OFF_GRACE, self.give_up)
+            return
         self._settle(position=min(report.position, self._pushed), interrupted=report.interrupted)
 
     def _can_be_of_this_segment(self, report: PlaybackReport) -> bool:
@@ -200,6 +232,8 @@ class StreamSender(AudioOutput):
         return report.position <= elapsed + 0.1 and report.interrupted == self._cleared
 
     def _watch_for_report(self) -> None:
+        if self._cut_off_at is not None:
+            return
         until_start = 0.0 if self._started_at is not None else ASSUMED_START
         due = self._ends_at + until_start + self._report_lag + OVERDUE
         self._set_timer(due - time.time(), self._report_is_missing)
@@ -245,6 +279,7 @@ class StreamSender(AudioOutput):
     async def _take(self, step: _Step) -> None:
         if step.kind == "open":
             assert step.frame is not None
+            await self._close_stream()
             self._writer = await self._room.local_participant.stream_bytes(
                 name=utils.shortuuid("AUDIO_"),
                 topic=AUDIO_STREAM_TOPIC,
@@ -256,18 +291,46 @@ class StreamSender(AudioOutput):
             )
         elif step.kind == "write":
             assert step.frame is not None
-            data = bytearray(step.frame.data)
+            data, seconds = bytearray(step.frame.data), step.frame.duration
             while self._steps and self._steps[0].kind == "write" and len(data) < WRITE_SIZE:
                 following = self._steps.popleft().frame
                 assert following is not None
                 data += following.data
-            if self._writer is not None:
-                await self._writer.write(bytes(data))
-            self._sent_first()
+                seconds += following.duration
+            await self._write(bytes(data), seconds)
         elif step.kind == "close":
             await self._close_stream()
         else:
             await self._clear()
+
+    async def _write(self, data: bytes, seconds: float) -> None:
+        """Send sound in pieces, none of it long before it is played."""
+        dropped = self._dropped
+        for begin in range(0, len(data), WRITE_SIZE):
+            await self._wait_for_playback()
+            if self._dropped != dropped or self._writer is None:
+                return
+            piece = data[begin : begin + WRITE_SIZE]
+            await self._writer.write(piece)
+            # Never later than it is played: what comes after a pause of the TTS plays at once.
+            self._sent_until = max(self._sent_until, time.time()) + seconds * len(piece) / len(data)
+            self._sent_first()
+
+    async def _wait_for_playback(self) -> None:
+        early = self._sent_until - time.time() - SEND_AHEAD
+        if early <= 0:
+            return
+        self._hurry.clear()
+        try:
+            await asyncio.wait_for(self._hurry.wait(), early)
+        except asyncio.TimeoutError:
+            return
+
+    def _drop_unsent(self) -> None:
+        self._steps.clear()
+        self._sent_until = 0.0
+        self._dropped += 1
+        self._hurry.set()
 
     def _sent_first(self) -> None:
         if self._first_sent_at is not None:
@@ -275,11 +338,15 @@ class StreamSender(AudioOutput):
         self._first_sent_at = time.time()
         if not self._route.reports_start:
             self._start_at(self._first_sent_at)
-        elif not self._flushed and not self._cleared:
-            self._set_timer(ASSUMED_START + self._report_lag, self._assume_start)
+        elif self._started_at is None:
+            self._start_timer = asyncio.get_running_loop().call_later(
+                ASSUMED_START + self._report_lag, self._reported_start
+            )
 
-    def _assume_start(self) -> None:
-        self._start_at(time.time())
+    def _stop_start_timer(self) -> None:
+        if self._start_timer is not None:
+            self._start_timer.cancel()
+            self._start_timer = None
 
     async def _close_stream(self) -> None:
         writer, self._writer = self._writer, None

@@ -129,6 +129,9 @@ def record(
         print_timeline(timeline, stdout_console())
     if timeline.stopped_by == "interrupt":
         raise typer.Exit(_INTERRUPTED)
+    if timeline.stopped_by == "lost":
+        print_trouble("the call ended early: the connection to the LiveKit server was lost")
+        raise typer.Exit(1)
     if timeline.avatar_missing:
         print_trouble(f"no avatar joined the call: {timeline.provider} was not to be seen")
         raise typer.Exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from livekit import rtc
 
 from avatar_core.demo.agent import SpeakingAgent
 from avatar_core.demo.connection import Connection, join
-from avatar_core.demo.contact_sheet import Mark, draw_contact_sheet
+from avatar_core.demo.film import finish_film
 from avatar_core.demo.hearing import Hearing
 from avatar_core.demo.part_file import PartFile
 from avatar_core.demo.progress import Progress
@@ -80,15 +79,20 @@ class Call:
         self._hearing = Hearing()
         self._origin = time.monotonic()
         self._doing = "connecting"
+        self._film_wanted = True
         self._stop = asyncio.Event()
         self._settled = asyncio.Event()
         self._seen = asyncio.Event()
 
-    def stop(self, by: Literal["interrupt", "time"]) -> None:
+    def stop(self, by: Literal["interrupt", "time", "lost"]) -> None:
         """End the call now, in order, and keep what was recorded."""
         if not self._stop.is_set():
             self.timeline.stopped_by = by
             self._stop.set()
+
+    def give_up_film(self) -> None:
+        """Keep nothing; the avatar is still ended. Too late once the film is being written."""
+        self._film_wanted = False
 
     async def run(self) -> Timeline:
         """Hold the call.
@@ -109,8 +113,15 @@ class Call:
         finally:
             meter.cancel()
             await asyncio.gather(meter, return_exceptions=True)
-        self._progress.status("writing the film")
-        await self._finish_film()
+        if self._film_wanted:
+            await finish_film(
+                self.timeline,
+                recorder=self._recorder,
+                sheet=self._sheet,
+                hearing=self._hearing,
+                origin=self._origin,
+                progress=self._progress,
+            )
         return self.timeline
 
     async def _in_room(self) -> None:
@@ -151,11 +162,13 @@ class Call:
         timer = None
         if limit is not None:
             timer = asyncio.get_running_loop().call_later(limit, self.stop, "time")
+        room.on("disconnected", self._lost)
         speaking = asyncio.create_task(self._speak(agent, room), name="demo script")
         stopping = asyncio.create_task(self._stop.wait(), name="demo stop")
         try:
             await asyncio.wait({speaking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            room.off("disconnected", self._lost)
             if timer is not None:
                 timer.cancel()
             stopping.cancel()
@@ -213,49 +226,6 @@ class Call:
                 self._event("the avatar is in the room and shows no picture", self._now())
         await asyncio.sleep(_PAUSE)
 
-    async def _finish_film(self) -> None:
-        timeline = self.timeline
-        began = self._recorder.started_at
-        recording = await asyncio.to_thread(self._recorder.finish)
-        self._fill_in_what_was_heard()
-        if recording is None or began is None:
-            return
-        timeline.recording, timeline.recording_at = recording, began - self._origin
-        marks = [
-            Mark(
-                start=segment.heard_at - timeline.recording_at,
-                end=segment.heard_until - timeline.recording_at,
-                label=segment.label,
-                interrupted=segment.interrupted,
-            )
-            for segment in timeline.segments
-            if segment.heard_at is not None and segment.heard_until is not None
-        ]
-        title = (
-            f"{timeline.provider}   {recording.seconds:.1f} s"
-            f"   {recording.width}x{recording.height}"
-            f"   {timeline.frames_per_second:.1f} fps received"
-        )
-        self._progress.status("drawing the contact sheet")
-        await asyncio.to_thread(
-            draw_contact_sheet, recording.path, self._sheet.path, title=title, marks=marks
-        )
-        self._sheet.keep()
-        timeline.contact_sheet = str(self._sheet.target)
-
-    def _fill_in_what_was_heard(self) -> None:
-        timeline, origin = self.timeline, self._origin
-        begins = [segment.said_at for segment in timeline.segments] + [math.inf]
-        for segment, until in zip(timeline.segments, begins[1:], strict=True):
-            period = {"since": origin + segment.said_at, "until": origin + until}
-            first, last = self._hearing.first(**period), self._hearing.last(**period)
-            if first is not None and last is not None:
-                segment.heard_at, segment.heard_until = first - origin, last - origin
-                segment.silence = self._hearing.silence(since=first, until=last)
-        heard = [s.heard_at for s in timeline.segments if s.heard_at is not None]
-        timeline.first_sound_at = min(heard, default=None)
-        timeline.silence = self._hearing.silence(since=origin, until=origin + timeline.ended_at)
-
     # --- what is told along the way ------------------------------------------------------------
 
     def _picture(self, picture: Picture) -> None:
@@ -284,6 +254,10 @@ class Call:
             self._event(f"{event.new_state.replace('_', ' ')}: {event.reason}", at)
         if event.new_state in ("live", "voice_only", "closing", "closed"):
             self._settled.set()
+
+    def _lost(self, _reason: object) -> None:
+        self._event("the connection to the LiveKit server is lost", self._now())
+        self.stop("lost")
 
     def _event(self, text: str, at: float) -> None:
         self.timeline.events.append((at, text))

@@ -31,6 +31,8 @@ GREETING = (
     " real LiveKit room. Now it is your turn: give me something to say."
 )
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class NothingReceivedError(AvatarError):
     """The call took place and nothing could be seen or heard of it."""
@@ -112,30 +114,29 @@ async def _call(
         sheet=sheet,
         progress=progress,
     )
-    task = asyncio.ensure_future(call.run())
+    loop = asyncio.get_running_loop()
     interrupts = 0
 
     def interrupt() -> None:
         nonlocal interrupts
         interrupts += 1
         if interrupts == 1:
-            progress.line("ending the call; once more: give up at once, without a film")
+            progress.line("ending the call; Ctrl-C again: without a film")
             call.stop("interrupt")
         else:
-            task.cancel()
+            call.give_up_film()
+            release()  # whoever is still not content ends the process as it is
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    def release() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+    for number in _SIGNALS:
         loop.add_signal_handler(number, interrupt)
     try:
-        timeline = await task
-    except asyncio.CancelledError:
-        if interrupts > 1:
-            raise KeyboardInterrupt from None
-        raise
+        timeline = await call.run()
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        release()
     if timeline.recording is None:
         if timeline.stopped_by == "interrupt":
             raise KeyboardInterrupt

@@ -64,7 +64,7 @@ class _Engine:
         self._library.espeak_SetSynthCallback(self._callback)
 
     def _take(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int) -> int:
-        if count > 0 and samples:
+        if count > 0:  # the last call has no samples at all
             self._chunks.append(ctypes.string_at(samples, count * 2))
             self._samples_left -= count
         return _CONTINUE if self._samples_left > 0 else _STOP

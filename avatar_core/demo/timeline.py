@@ -102,7 +102,7 @@ class Timeline:
     first_sound_at: float | None = None
     ended_at: float = 0.0
     silence: float = 0.0
-    stopped_by: Literal["end", "interrupt", "time"] = "end"
+    stopped_by: Literal["end", "interrupt", "time", "lost"] = "end"
     recording: Recording | None = None
     recording_at: float = 0.0
     contact_sheet: str | None = None

@@ -45,7 +45,12 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
             )
 
 
-_ENDED = {"end": "", "interrupt": "stopped by Ctrl-C", "time": "the time given was up"}
+_ENDED = {
+    "end": "",
+    "interrupt": "stopped by Ctrl-C",
+    "time": "the time given was up",
+    "lost": "the connection to the LiveKit server was lost",
+}
 
 
 def _segments(segments: list[Segment]) -> Table:

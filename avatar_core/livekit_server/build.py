@@ -92,8 +92,8 @@ def _run(
         target=output.run, args=(command, environment, work, spawned), name="go-install-output"
     )
     reader.daemon = True
-    reader.start()
     try:
+        reader.start()
         process = spawned.result()
         while True:
             try:
@@ -108,8 +108,9 @@ def _run(
                     ) from None
                 progress(f"still building, {seconds:.0f} s; {output.downloads} modules fetched")
     finally:
-        _end(spawned)
-        reader.join()
+        if not spawned.cancel():  # else the thread has not begun and will not
+            _end(spawned)
+            reader.join()
     return status, list(output.tail)
 
 
@@ -127,6 +128,8 @@ class _Output:
         work: Path,
         spawned: concurrent.futures.Future[subprocess.Popen[str]],
     ) -> None:
+        if not spawned.set_running_or_notify_cancel():
+            return
         try:
             process = subprocess.Popen(
                 command,

@@ -56,8 +56,8 @@ class ServerProcess:
             name="livekit-server-output",
             daemon=True,
         )
-        self._thread.start()
         try:
+            self._thread.start()
             spawned.result()
         except OSError as exc:
             self._clean_up()
@@ -65,11 +65,15 @@ class ServerProcess:
                 f"the LiveKit server {executable} does not start: {exc}"
             ) from exc
         except BaseException:  # Ctrl-C while it was being started
-            if spawned.exception() is None:
+            if spawned.cancel():  # the thread has not begun and will not
+                self._clean_up()
+            elif spawned.exception() is None:
                 self.stop()
             raise
 
     def _run(self, executable: Path, config: str, spawned: concurrent.futures.Future[None]) -> None:
+        if not spawned.set_running_or_notify_cancel():
+            return
         reading: int | None = None
         try:
             if not _PARENT_DEATH_SIGNAL:

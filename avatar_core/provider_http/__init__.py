@@ -1,1 +1,1 @@
-"""HTTP for providers."""
+"""HTTP for providers: a JSON client that retries, bounds and never tells a secret."""

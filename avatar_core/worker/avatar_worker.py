@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from livekit import rtc
@@ -18,6 +18,7 @@ from avatar_core.worker.receiver import SpeechReceiver
 from avatar_core.worker.renderer import Moment, Renderer
 from avatar_core.worker.reports import PlaybackReporter
 from avatar_core.worker.segment import Samples, Segment
+from avatar_core.worker.tasks import bounded, log_failure, settled
 from avatar_core.worker.video import PicturePump, RendererGuard
 
 _DEFAULT_OPTIONS = WorkerOptions()
@@ -272,7 +273,7 @@ class AvatarWorker:
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=f"avatar_worker.{name}")
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(log_failure)
         self._tasks[name] = task
 
     def _on_sender(self, identity: str) -> None:
@@ -322,9 +323,9 @@ class AvatarWorker:
         finally:
             if self._connecting is not None and not self._connecting.done():
                 # Cancelled while joining: the native side goes on and has to be taken back.
-                await _bounded(_settled(self._connecting), timeout, "joining")
+                await bounded(settled(self._connecting), timeout, "joining")
             if room.isconnected():
-                await _bounded(room.disconnect(), timeout, "leaving the room")
+                await bounded(room.disconnect(), timeout, "leaving the room")
 
     async def _fall_silent_for_good(self, room: rtc.Room) -> None:
         if self._presence is not None:
@@ -334,24 +335,4 @@ class AvatarWorker:
         if self._player is not None:
             self._player.interrupt()
         if self._reporter is not None and room.isconnected() and not self._deaf:
-            await _bounded(self._reporter.drain(), self._options.close_timeout, "the last reports")
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error(
-            "avatar worker lost a part of itself; this is a bug",
-            exc_info=task.exception(),
-            extra={"part": task.get_name()},
-        )
-
-
-async def _settled(task: asyncio.Task[None]) -> None:
-    await asyncio.wait([task])
-
-
-async def _bounded(work: Awaitable[None], timeout: float, what: str) -> None:
-    try:
-        await asyncio.wait_for(work, timeout)
-    except asyncio.TimeoutError:
-        logger.warning("avatar worker gave up on %s", what, extra={"timeout": timeout})
+            await bounded(self._reporter.drain(), self._options.close_timeout, "the last reports")

@@ -16,6 +16,8 @@ PLAYBACK_FINISHED_METHOD = "lk.playback_finished"
 _ATTEMPTS = 4
 _PAUSE = 0.1  # seconds before the second attempt, doubled before each further one
 
+_ABSENT_ROUND_TRIP = 1.0  # seconds
+
 # Errors that mean the agent's handler did not run. After any other one it may have, and a second
 # report would be counted for another segment.
 _NOT_DELIVERED = frozenset(
@@ -50,6 +52,7 @@ class PlaybackReporter:
         self._delay = delay
         self._drop = drop
         self._queue: asyncio.Queue[_Report] = asyncio.Queue()
+        self._draining = False
         self._refused: set[tuple[str, str]] = set()
 
     def started(self, destination: str) -> None:
@@ -62,7 +65,8 @@ class PlaybackReporter:
         self._put(destination, PLAYBACK_FINISHED_METHOD, payload)
 
     async def drain(self) -> None:
-        """Wait until everything so far has been sent or given up."""
+        """Wait until everything so far has been sent or given up; for the end of a call."""
+        self._draining = True
         await self._queue.join()
 
     async def run(self) -> None:
@@ -88,8 +92,9 @@ class PlaybackReporter:
             if not self._room.isconnected():
                 self._refuse(report, "the worker is not in the room")
                 return
-            if report.destination not in self._room.remote_participants:
-                # The call would only fail, seconds later, and hold up what follows.
+            present = report.destination in self._room.remote_participants
+            if not present and self._draining:
+                # The call would only fail, seconds later.
                 self._refuse(report, "the agent is not in the room")
                 return
             try:
@@ -97,6 +102,9 @@ class PlaybackReporter:
                     destination_identity=report.destination,
                     method=report.method,
                     payload=report.payload,
+                    # One who has just come back may send before the server lists him again, so
+                    # absence is no reason not to try; but not for long.
+                    max_round_trip_latency=None if present else _ABSENT_ROUND_TRIP,
                 )
             except rtc.RpcError as exc:
                 if exc.code not in _NOT_DELIVERED or attempt == attempts:

@@ -12,7 +12,7 @@ from avatar_core import AvatarSession
 from avatar_core.testing.call_stage import CallStage
 from avatar_core.testing.viewer import RecordingViewer
 
-Order = Literal["avatar first", "session first"]
+Order = Literal["avatar first", "session first", "agent runs"]
 
 SMALL_FACE = {"size": 64, "fps": 10}
 """What is about sound should not pay for pictures."""
@@ -32,7 +32,7 @@ async def avatar_in(
 
     Args:
         stage: Where.
-        order: Who is started first.
+        order: Who is started first; ``agent runs`` if the test has started the agent itself.
         agent: Keywords for ``AgentSession.start``.
         identity: Identity of the avatar.
         wait: Until the viewer receives the avatar's track; what is said before is lost on it.

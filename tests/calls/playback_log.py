@@ -29,8 +29,8 @@ class PlaybackLog:
 
     async def captured(self) -> None:
         """Wait until the output has taken a frame that it has not reported on yet."""
-        while not self.output._pending_playback_count:
-            await asyncio.sleep(0.005)  # an output does not tell of what it captures
+        while not self.output._pending_playback_count:  # noqa: ASYNC110 - it tells nobody of it
+            await asyncio.sleep(0.005)
 
     @property
     def started(self) -> list[PlaybackStartedEvent]:

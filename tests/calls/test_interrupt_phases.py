@@ -63,9 +63,7 @@ async def test_before_the_first_frame_nothing_is_said_and_nothing_reported(
 
 
 @pytest.mark.parametrize("order", ["avatar first", "session first"])
-async def test_while_held_for_an_avatar_that_has_not_joined(
-    stage: CallStage, order: Order
-) -> None:
+async def test_while_held_for_an_avatar_that_has_not_joined(stage: CallStage, order: Order) -> None:
     async with avatar_in(stage, order=order, wait=False, join_delay=1.0) as avatar:
         log = PlaybackLog(stage.agent_session.output.audio)
         handle = stage.agent_session.say("too early", audio=sweep(seconds=2))

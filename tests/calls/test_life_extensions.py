@@ -188,7 +188,9 @@ async def test_an_extension_that_refuses_an_end_does_not_orphan_the_session(
     assert (len(provider.end_requests), provider.live) == (1, {})
 
 
-@pytest.mark.parametrize("error", [ValueError("late"), asyncio.CancelledError()], ids=["an error", "a cancellation"])
+@pytest.mark.parametrize(
+    "error", [ValueError("late"), asyncio.CancelledError()], ids=["an error", "a cancellation"]
+)
 async def test_an_extension_that_fails_behind_a_call_does_not_change_its_outcome(
     stage: CallStage, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
@@ -258,9 +260,7 @@ async def test_the_first_extension_is_the_outermost_and_the_next_sees_what_it_re
         @asynccontextmanager
         async def around_call(self, call: ProviderCall) -> AsyncIterator[None]:
             if isinstance(call.request, StartRequest):
-                call.request = dataclasses.replace(
-                    call.request, name=call.request.name + self.name
-                )
+                call.request = dataclasses.replace(call.request, name=call.request.name + self.name)
                 trace.append(f"{self.name} in")
             yield
             if isinstance(call.request, StartRequest):

@@ -146,9 +146,7 @@ async def test_raise_undoes_everything_and_closes(stage: CallStage, avatar_first
     [ProviderAuthError("the key was refused"), ConfigurationError("no such avatar")],
     ids=["refused credentials", "mistake in the configuration"],
 )
-async def test_mistakes_raise_whatever_the_policy_says(
-    stage: CallStage, error: Exception
-) -> None:
+async def test_mistakes_raise_whatever_the_policy_says(stage: CallStage, error: Exception) -> None:
     await stage.start_agent()
     before = footprint(stage)
     with registered(ScriptedProvider(on_start=failing(error))):

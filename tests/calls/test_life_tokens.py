@@ -219,7 +219,10 @@ async def test_a_failed_start_shows_no_body_cause_or_secret(
             raise RuntimeError(f"POST failed with {request.token}")
         except RuntimeError as exc:
             raise ProviderUnavailableError(
-                "the service is down", status_code=503, code="down", request_id="req_1",
+                "the service is down",
+                status_code=503,
+                code="down",
+                request_id="req_1",
                 body={"echo": request.token},
             ) from exc
 

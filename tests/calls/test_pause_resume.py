@@ -19,9 +19,7 @@ TWICE = 0.15
 
 
 @pytest.mark.parametrize("order", ["avatar first", "session first"])
-async def test_a_paused_sentence_goes_on_where_it_was_left(
-    stage: CallStage, order: Order
-) -> None:
+async def test_a_paused_sentence_goes_on_where_it_was_left(stage: CallStage, order: Order) -> None:
     async with avatar_in(stage, order=order):
         output = stage.agent_session.output.audio
         assert output is not None

@@ -12,6 +12,9 @@ from tests.calls.playback_log import PlaybackLog
 from tests.calls.speech_sound import assert_whole, read_sweep, since, sweep
 
 AVATAR = "mock-avatar-agent"
+TOGETHER = 0.25
+"""Seconds in which both may be heard: two streams take different times to a listener."""
+
 ORDERS = ["avatar first", "session first"]
 
 
@@ -28,9 +31,9 @@ def overlap(stage: CallStage) -> float:
 async def test_the_voice_says_the_rest_when_the_avatar_leaves(
     stage: CallStage, order: Order
 ) -> None:
-    async with avatar_in(stage, order=order, leave_after=2.0) as avatar:
+    async with avatar_in(stage, order=order, leave_after=3.0) as avatar:
         log = PlaybackLog(stage.agent_session.output.audio)
-        handle = stage.agent_session.say("a long sentence", audio=sweep(seconds=4))
+        handle = stage.agent_session.say("a long sentence", audio=sweep(seconds=5))
         await asyncio.wait_for(handle.wait_for_playout(), 15)
         await stage.viewer.until_silent("agent")
         assert avatar.state == "voice_only"
@@ -39,16 +42,19 @@ async def test_the_voice_says_the_rest_when_the_avatar_leaves(
         assert by_avatar.seconds > 0.3
         assert by_voice.seconds > 1
         both = read_sweep(stage.viewer.heard[AVATAR].samples, stage.viewer.heard["agent"].samples)
-        # A little may be said twice: what was on its way to the listener when the avatar left.
-        assert_whole(both, seconds=4, repeated=0.5)
-        assert overlap(stage) <= 0.1
+        # What is on its way to a listener when the avatar leaves is lost to him.
+        assert both.first < 0.16
+        assert both.last > 4.88
+        assert both.missing < 0.4
+        assert both.repeated < 0.2
+        assert overlap(stage) <= TOGETHER
         assert len(log.started) == len(log.finished) == 1
         assert not log.finished[0].interrupted
-        assert log.finished[0].playback_position == pytest.approx(4, abs=0.01)
+        assert log.finished[0].playback_position == pytest.approx(5, abs=0.01)
 
 
 async def test_what_is_said_after_the_avatar_left_is_said_by_the_voice(stage: CallStage) -> None:
-    async with avatar_in(stage, leave_after=0.3) as avatar:
+    async with avatar_in(stage, leave_after=1.0) as avatar:
         await stage.viewer.until(lambda: avatar.state == "voice_only")
         began = time.monotonic()
         for _ in range(2):
@@ -70,19 +76,19 @@ async def test_the_avatar_speaks_again_when_it_comes_back(stage: CallStage) -> N
         await stage.agent_session.say("back again", audio=sweep(seconds=0.8))
         await stage.viewer.until_silent(AVATAR)
         assert_whole(read_sweep(since(stage.viewer.heard[AVATAR], began)), seconds=0.8)
-        assert overlap(stage) <= 0.1
+        assert overlap(stage) <= TOGETHER
 
 
 async def test_a_crashed_avatar_leaves_the_sentence_to_the_voice(stage: CallStage) -> None:
-    async with avatar_in(stage, crash_after=2.0):
+    async with avatar_in(stage, crash_after=3.0):
         log = PlaybackLog(stage.agent_session.output.audio)
-        handle = stage.agent_session.say("a long sentence", audio=sweep(seconds=4))
+        handle = stage.agent_session.say("a long sentence", audio=sweep(seconds=5))
         await asyncio.wait_for(handle.wait_for_playout(), 15)
         await stage.viewer.until_silent("agent")
         both = read_sweep(stage.viewer.heard[AVATAR].samples, stage.viewer.heard["agent"].samples)
-        assert both.first < 0.12
-        assert both.last > 3.88
-        assert both.missing < 0.3
+        assert both.first < 0.16
+        assert both.last > 4.88
+        assert both.missing < 0.4
         assert len(log.started) == len(log.finished) == 1
 
 
@@ -101,16 +107,17 @@ async def test_closed_in_mid_sentence_the_voice_says_the_rest(
         await asyncio.wait_for(handle.wait_for_playout(), 10)
         await stage.viewer.until_silent("agent")
         both = read_sweep(stage.viewer.heard[AVATAR].samples, stage.viewer.heard["agent"].samples)
-        assert_whole(both, seconds=4, repeated=0.15)
-        assert overlap(stage) <= 0.1
+        assert_whole(both, seconds=4, repeated=0.15, missing=0.2)
+        assert overlap(stage) <= TOGETHER
         assert len(log.started) == len(log.finished) == 1
         assert not log.finished[0].interrupted
         log.assert_progress_covers(4)
         began = time.monotonic()
+        log = PlaybackLog(session.output.audio)
         await session.say("the voice's own", audio=sweep(seconds=0.8))
         await stage.viewer.until_silent("agent")
         assert_whole(read_sweep(since(stage.viewer.heard["agent"], began)), seconds=0.8)
-        assert len(log.finished) == 2
+        assert len(log.started) == len(log.finished) == 1
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -137,7 +144,9 @@ async def test_closed_with_sentences_waiting_all_are_said(stage: CallStage) -> N
         await avatar.aclose()
         await asyncio.wait_for(asyncio.gather(*(h.wait_for_playout() for h in handles)), 15)
         await stage.viewer.until_silent("agent")
-        heard = stage.viewer.heard[AVATAR].loud_seconds() + stage.viewer.heard["agent"].loud_seconds()
+        heard = (
+            stage.viewer.heard[AVATAR].loud_seconds() + stage.viewer.heard["agent"].loud_seconds()
+        )
         assert heard == pytest.approx(2.4, abs=0.3)
         assert len(log.started) == len(log.finished) == 4
         assert not any(event.interrupted for event in log.finished)
@@ -154,7 +163,7 @@ async def test_interrupted_while_it_closes_nobody_says_the_rest(stage: CallStage
         moment = time.monotonic()
         await asyncio.wait_for(session.interrupt(), 5)
         await asyncio.wait_for(asyncio.gather(closing, handle.wait_for_playout()), 10)
-        await stage.viewer.until_silent(AVATAR, seconds=0.6)
+        await stage.viewer.until(lambda: time.monotonic() > moment + 1.2)
         last = max(
             [*stage.viewer.heard[AVATAR].loud_times(), *stage.viewer.heard["agent"].loud_times()]
         )

@@ -22,22 +22,23 @@ class FastTts:
 
     def __init__(self) -> None:
         self.taken = 0.0
+        self._took = asyncio.Event()
 
     async def __call__(self) -> AsyncIterator[rtc.AudioFrame]:
         async for frame in tone(seconds=MINUTES, hz=440, frame_seconds=0.5):
             yield frame
             self.taken += frame.duration
+            self._took.set()
 
-
-async def stand_still(tts: FastTts) -> None:
-    """Wait until the limit is reached and nothing more was taken for 0.2 s but what was played."""
-    while tts.taken < UNHEARD_LIMIT:
-        await asyncio.sleep(0.02)
-    while True:
-        before = tts.taken
-        await asyncio.sleep(0.2)
-        if tts.taken - before <= 0.5:
-            return
+    async def until_it_stands_still(self) -> None:
+        """Wait until the limit is reached, and no more is taken at once."""
+        while True:
+            self._took.clear()
+            try:
+                await asyncio.wait_for(self._took.wait(), 0.2)
+            except asyncio.TimeoutError:
+                if self.taken > UNHEARD_LIMIT - 0.5:
+                    return
 
 
 async def test_a_minute_is_taken_at_once_and_an_interruption_lets_go_of_the_rest(
@@ -48,7 +49,7 @@ async def test_a_minute_is_taken_at_once_and_an_interruption_lets_go_of_the_rest
         log = PlaybackLog(session.output.audio)
         began = time.monotonic()
         handle = session.say("a lecture", audio=tts())
-        await asyncio.wait_for(stand_still(tts), 8)
+        await asyncio.wait_for(tts.until_it_stands_still(), 8)
         played = time.monotonic() - began
         assert UNHEARD_LIMIT - 0.5 <= tts.taken <= UNHEARD_LIMIT + played + 1.0
         await stage.viewer.until_heard(AVATAR, seconds=1.5)
@@ -70,7 +71,7 @@ async def test_playback_makes_room_for_more(stage: CallStage) -> None:
     async with avatar_in(stage):
         session, tts = stage.agent_session, FastTts()
         handle = session.say("a lecture", audio=tts())
-        await asyncio.wait_for(stand_still(tts), 8)
+        await asyncio.wait_for(tts.until_it_stands_still(), 8)
         before = tts.taken
         await stage.viewer.until(lambda: tts.taken >= before + 1.5)
         heard = stage.viewer.heard[AVATAR].loud_seconds()
@@ -85,7 +86,7 @@ async def test_speech_held_for_an_avatar_is_bounded_too_and_let_go_by_an_interru
     async with avatar_in(stage, wait=False, never_join=True):
         session, tts = stage.agent_session, FastTts()
         handle = session.say("a lecture", audio=tts())
-        await asyncio.wait_for(stand_still(tts), 8)
+        await asyncio.wait_for(tts.until_it_stands_still(), 8)
         assert tts.taken <= UNHEARD_LIMIT + 0.5
         await asyncio.wait_for(session.interrupt(), 5)
         await asyncio.wait_for(handle.wait_for_playout(), 5)
@@ -98,7 +99,7 @@ async def test_closing_the_agent_session_does_not_wait_for_a_lecture(
     async with avatar_in(stage, wait=not never_join, never_join=never_join) as avatar:
         session, tts = stage.agent_session, FastTts()
         session.say("a lecture", audio=tts())
-        await asyncio.wait_for(stand_still(tts), 8)
+        await asyncio.wait_for(tts.until_it_stands_still(), 8)
         await asyncio.wait_for(session.aclose(), 5)
         await asyncio.wait_for(avatar.aclose(), 5)
         assert avatar.state == "closed"

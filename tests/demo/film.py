@@ -28,15 +28,20 @@ class Film:
 
     @property
     def motion(self) -> npt.NDArray[np.float64]:
-        """Mean change of the middle of the lower half, where a mouth is, to the next picture."""
+        """Mean change of the picture to the next."""
+        pairs = zip(self.pictures, self.pictures[1:], strict=False)
+        return np.array([np.abs(after - before).mean() for before, after in pairs])
+
+    def mouth(self, resting: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """How far the mouth of each picture is from the mouth at rest.
+
+        Args:
+            resting: Which pictures show the face at rest.
+        """
         height, width = self.pictures[0].shape
-        mouth = (slice(height // 2, height * 7 // 8), slice(width // 4, width * 3 // 4))
-        return np.array(
-            [
-                np.abs(after[mouth] - before[mouth]).mean()
-                for before, after in zip(self.pictures, self.pictures[1:], strict=False)
-            ]
-        )
+        place = (slice(height * 11 // 20, height * 7 // 10), slice(width * 2 // 5, width * 3 // 5))
+        mouths = np.array([picture[place] for picture in self.pictures], dtype=np.float64)
+        return np.asarray(np.abs(mouths - np.median(mouths[resting], axis=0)).mean(axis=(1, 2)))
 
     def during(self, start: float, end: float) -> npt.NDArray[np.int16]:
         """Sound of a period."""
@@ -77,7 +82,7 @@ def similarity(film: npt.NDArray[np.int16], sent: npt.NDArray[np.int16]) -> tupl
     """Find one sound in another.
 
     Receivers stretch and squeeze sound by milliseconds to keep up with a network, so beyond its
-    start the sound is compared by pieces of 0.2 s, each of which may be off its place a little.
+    start the sound is compared by pieces of 0.2 s, each of which may be off the one before a little.
 
     Returns:
         The mean correlation of the loud pieces, at most 1, and where the sound begins, seconds.
@@ -90,10 +95,16 @@ def similarity(film: npt.NDArray[np.int16], sent: npt.NDArray[np.int16]) -> tupl
         for at in range(0, len(wanted) - piece, piece)
         if np.abs(wanted[at : at + piece]).max() > 0.1 * np.abs(wanted).max()
     ]
-    scores = []
+    scores, shift = [], begin
     for at in loud:
-        window = heard[max(0, begin + at - slack) : begin + at + piece + slack]
-        scores.append(_find(window, wanted[at : at + piece])[0] if len(window) >= piece else 0.0)
+        start = max(0, shift + at - slack)
+        window = heard[start : shift + at + piece + slack]
+        score, found = 0.0, 0
+        if len(window) >= piece:
+            score, found = _find(window, wanted[at : at + piece])
+        if score > 0.5:  # a busy machine's holes add up: what follows is looked for from here
+            shift = start + found - at
+        scores.append(score)
     return float(np.mean(scores)), begin / RATE
 
 

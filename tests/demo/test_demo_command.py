@@ -200,16 +200,16 @@ def test_ctrl_c_ends_the_call_cleanly_and_keeps_what_was_recorded(
     assert film.video_seconds == pytest.approx(told["recording"]["seconds"], abs=0.1)
 
 
-def test_ctrl_c_twice_gives_up_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_twice_leaves_no_film_and_still_ends_the_avatar(tmp_path: Path) -> None:
     with running(tmp_path, "--say", "A sentence. " * 20) as process:
         read_until(process.stderr, "says")
         process.send_signal(signal.SIGINT)
-        read_until(process.stderr, "once more")
+        read_until(process.stderr, "ending the call")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    # The second may come when the film is already whole; half of one is never there.
+    # The second may come when the film is being written; half of one is never there.
     assert names(tmp_path) in ([], ["film.mp4", "film.png"])
     assert ("nothing was recorded" in err) == (out == "")
 
@@ -239,6 +239,25 @@ def test_a_server_of_its_own_is_used_and_gone_when_none_is_configured(tmp_path: 
     )
     assert done.returncode == 0, done.stderr
     assert names(tmp_path) == ["film.mp4", "film.png"]
+
+
+def test_a_server_that_goes_away_ends_the_call_and_the_film_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune = str(write_sound(tmp_path / "tune.wav", melody(60.0)))
+    with LiveKitServer.start() as server:
+        monkeypatch.setenv("LIVEKIT_URL", server.url)
+        monkeypatch.setenv("LIVEKIT_API_KEY", server.api_key)
+        monkeypatch.setenv("LIVEKIT_API_SECRET", server.api_secret)
+        with running(tmp_path, "--json", "--audio", tune) as process:
+            read_until(process.stderr, "says 'tune.wav'")
+            server.stop()
+            out, err = process.communicate(timeout=150)
+    assert process.returncode == 1, err
+    assert json.loads(out)["stopped_by"] == "lost"
+    assert "the connection to the LiveKit server was lost" in err
+    assert "Traceback" not in err
+    assert names(tmp_path) == ["film.mp4", "film.png", "tune.wav"]
 
 
 def test_the_order_is_by_name_where_a_program_calls_the_function_itself() -> None:

@@ -135,11 +135,21 @@ def _lying_header(path: Path) -> None:
     path.write_bytes(whole[:40])
 
 
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 BAD_FILES: list[tuple[str, Callable[[Path], object], str]] = [
     ("missing", lambda path: path.unlink(), "there is no such file"),
     ("empty", lambda path: path.write_bytes(b""), "is empty"),
-    ("folder", lambda path: (path.unlink(), path.mkdir()), "is a folder"),
-    ("pipe", lambda path: (path.unlink(), os.mkfifo(path)), "not a regular file"),
+    ("folder", _folder, "is a folder"),
+    ("pipe", _pipe, "not a regular file"),
     ("text", lambda path: path.write_text("hello " * 100), "cannot be read as audio"),
     ("noise", lambda path: path.write_bytes(os.urandom(5000)), "cannot be read as audio"),
     ("cut off", _lying_header, "cannot be read as audio"),

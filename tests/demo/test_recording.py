@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from livekit import rtc
 from PIL import Image
@@ -24,7 +25,7 @@ from tests.demo.sounds import melody
 STILL = np.full((90, 160, 3), 200, np.uint8)
 
 
-def plain(brightness: int, *, width: int = 64, height: int = 64) -> np.ndarray:  # type: ignore[type-arg]
+def plain(brightness: int, *, width: int = 64, height: int = 64) -> npt.NDArray[np.uint8]:
     """A grey I420 picture."""
     picture = np.full((height * 3 // 2, width), 128, np.uint8)
     picture[:height] = brightness
@@ -72,6 +73,21 @@ def test_pictures_keep_their_own_times_and_both_tracks_end_together(tmp_path: Pa
     assert film.audio_seconds == pytest.approx(2.0, abs=0.05)
     # A picture that stands is written again, so that players can seek in it.
     assert np.diff(film.times).max() <= 0.55
+
+
+def test_a_flash_and_a_beep_of_one_moment_are_at_one_moment(tmp_path: Path) -> None:
+    writer = Mp4Writer(tmp_path / "f.mp4", width=64, height=64, still=STILL)
+    beep = np.full(480, 9000, np.int16) * np.where(np.arange(480) % 48 < 24, 1, -1).astype(np.int16)
+    for i in range(300):
+        on = 100 <= i < 120
+        if i % 4 == 0:
+            writer.picture(plain(220 if on else 30), at=i / 100)
+        writer.sound(beep if on else beep * 0, at=i / 100)
+    writer.close()
+    film = read_film(tmp_path / "f.mp4")
+    bright = [picture[32, 32] > 100 for picture in film.pictures]
+    assert film.times[bright.index(True)] == pytest.approx(1.0, abs=0.005)
+    assert np.flatnonzero(np.abs(film.samples) > 3000)[0] / RATE == pytest.approx(1.0, abs=0.005)
 
 
 def test_the_index_comes_first_so_that_a_browser_can_begin_at_once(tmp_path: Path) -> None:

@@ -40,22 +40,34 @@ def footprint(stage: CallStage) -> Footprint:
     )
 
 
-async def nothing_left_behind(stage: CallStage, before: Footprint) -> None:
+async def nothing_left_behind(
+    stage: CallStage, before: Footprint, *, alone: bool = True
+) -> None:
     """Wait until a call is again as it was.
+
+    Args:
+        stage: The call.
+        before: How it was.
+        alone: No other call is under way, so tasks count.
 
     Raises:
         AssertionError: It is not, and in what it differs.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + 10.0
-    while (now := footprint(stage)) != before and loop.time() < deadline:
+    parts = [p.name for p in dataclasses.fields(Footprint) if alone or p.name != "tasks"]
+
+    def left() -> list[str]:
+        now = footprint(stage)
+        return [
+            f"{part}: {getattr(before, part)} before, {getattr(now, part)} now"
+            for part in parts
+            if getattr(before, part) != getattr(now, part)
+        ]
+
+    while left() and loop.time() < deadline:
         await asyncio.sleep(0.01)
-    left = [
-        f"{part.name}: {getattr(before, part.name)} before, {getattr(now, part.name)} now"
-        for part in dataclasses.fields(Footprint)
-        if getattr(before, part.name) != getattr(now, part.name)
-    ]
-    assert not left, "\n".join(left)
+    assert not left(), "\n".join(left())
 
 
 def listeners(emitter: Any) -> dict[str, int]:

@@ -109,7 +109,7 @@ class Actor:
             turn=now.turn + 0.42 * math.sin(self._phase),
             nod=now.nod
             + 0.3 * math.sin(2 * self._phase + 0.6)
-            + 0.75 * self._stress
+            + 0.6 * self._stress
             + self._listeners_nod(time, state)
             - 0.7 * startle,
             breath=0.5 - 0.5 * math.cos(time * math.tau / _BREATH_PERIOD),
@@ -188,7 +188,7 @@ class Actor:
         if since >= _NOD:
             self._nod_at = time + self._chance.uniform(2.5, 6.0)
             return 0.0
-        return 0.9 * math.sin(math.pi * since / _NOD) ** 2
+        return 0.75 * math.sin(math.pi * since / _NOD) ** 2
 
     def _emphasis_brows(self, elapsed: float) -> float:
         # Two thresholds, or brows would flutter with the syllables.

@@ -18,6 +18,11 @@ from .keyshapes import KeyShapes, Rect
 
 BOARD = 512
 FEATURES = ("brows", "eyes", "mouth")  # drawn over the head, in this order
+_SHAPES = {
+    "brows": ("attentive", "calm", "raised", "thinking"),
+    "eyes": ("closed", "open", "smile", "wide"),
+    "mouth": ("aa", "ah", "ee", "eh", "ff", "oh", "oo", "press", "rest", "ss"),
+}
 ROLES = ("background", "skin", "hair", "shirt", "accent")
 
 _FOLDER = Path(__file__).parent / "layers"
@@ -87,7 +92,8 @@ def load_artwork(style: str, colours: Mapping[str, str]) -> Artwork:
 
     def shapes(part: str) -> KeyShapes:
         files = sorted((_FOLDER / style / part).glob("*.svg"))
-        return KeyShapes({file.stem: read(file) for file in files}, folder=f"{style}/{part}")
+        drawings = {file.stem: read(file) for file in files}
+        return KeyShapes(drawings, needed=_SHAPES[part], folder=f"{style}/{part}")
 
     rig = _rig_file(style)
     return Artwork(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from avatar_core.worker.renderer import Moment, Renderer
@@ -70,6 +71,8 @@ class MockFace(Renderer):
         self._overlay: Overlay | None = None
         self._state: str | None = None
         self._latency: float | None = None
+        self._heard_at: float | None = None
+        self._segment = 0
         if overlay:
             from .overlay import Overlay
 
@@ -85,6 +88,11 @@ class MockFace(Renderer):
         self._state = self._state if state is None else state
         self._latency = self._latency if latency is None else latency
 
+    def hear(self, frame: rtc.AudioFrame) -> None:
+        """Note when the first sound of a segment came, for the overlay's latency."""
+        if self._heard_at is None:
+            self._heard_at = time.monotonic()
+
     def draw(self, moment: Moment) -> rtc.VideoFrame:
         """Return the picture for one moment, I420, in a buffer of its own."""
         from livekit import rtc
@@ -99,6 +107,7 @@ class MockFace(Renderer):
         expression = self._actor.act(time=moment.time, state=state, mouth=mouth)
         data = self._stage.draw(expression)
         if self._overlay is not None:
+            self._note(moment)
             self._overlay.write(
                 data,
                 moment,
@@ -110,10 +119,22 @@ class MockFace(Renderer):
 
     def interrupted(self) -> None:
         """Shut the mouth and look up, surprised, for a second."""
+        self._heard_at = None
+        self.report(state="interrupted")
         self._actor.startle()
 
     def idle(self) -> None:
-        """Nothing to do: lips close with the sound, and the state tells the rest."""
+        """Lips close with the sound; the overlay says that nothing is left to play."""
+        self._heard_at = None
+        self.report(state="quiet")
+
+    def _note(self, moment: Moment) -> None:
+        """Find out how long the sound took from its arrival until it is heard."""
+        if not moment.speaking or moment.segment == self._segment:
+            return
+        self._segment = moment.segment
+        latency = time.monotonic() - self._heard_at if self._heard_at is not None else None
+        self.report(state="playing", latency=latency)
 
     def close(self) -> None:
         """Give back the pictures; the last face of a look frees them."""

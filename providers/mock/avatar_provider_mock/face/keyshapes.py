@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 _SHAPE_ATTRIBUTES = re.compile(
     r"\b(d|cx|cy|rx|ry|r|x|y|x1|x2|y1|y2|width|height|opacity|fill-opacity|stroke-opacity"
@@ -30,16 +30,21 @@ class ArtworkError(ValueError):
 class KeyShapes:
     """A few extremes of one part of a face, and all that lies between."""
 
-    def __init__(self, drawings: Mapping[str, str], *, folder: str) -> None:
-        """Check that the drawings have the same parts.
+    def __init__(
+        self, drawings: Mapping[str, str], *, needed: Collection[str], folder: str
+    ) -> None:
+        """Check that the drawings are there and have the same parts.
 
         Args:
             drawings: Name of the shape to SVG text.
+            needed: Names of the shapes that will be asked for.
             folder: Where they are from, for messages.
 
         Raises:
-            ArtworkError: A drawing cannot be blended with the first.
+            ArtworkError: A drawing is missing, or cannot be blended with the first.
         """
+        if missing := sorted(set(needed) - set(drawings)):
+            raise ArtworkError(f"{folder} lacks the drawings: {', '.join(missing)}")
         self._numbers: dict[str, tuple[float, ...]] = {}
         self._bounds: dict[str, Rect] = {}
         skeletons: dict[str, str] = {}
@@ -52,8 +57,6 @@ class KeyShapes:
                     f"{file} has other parts, or other path commands, than the other drawings of "
                     "its folder: shapes blend only if nothing but numbers differs"
                 )
-        if not skeletons:
-            raise ArtworkError(f"{folder} has no drawings")
         self._skeleton = next(iter(skeletons.values()))
 
     @property

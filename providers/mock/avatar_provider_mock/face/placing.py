@@ -14,7 +14,7 @@ _SHIFT = (1.0, 2.2)  # of a head turned and lowered by one, in units of the draw
 _RISE = 2.4  # of a full chest
 _NARROWEST = 372  # units of the drawing board that must fit a narrow frame: the hair and a margin
 _BODY = 1390  # units of the drawing board that the body reaches down, with a margin for breath
-_STEP = 0.45  # pixels a feature moves from one kept position of the head to the next
+_STEP = 0.55  # pixels a feature moves from one kept position of the head to the next
 _FEATURE_TURN, _FEATURE_NOD = 6.5, 3.1  # units a feature moves with a head turned, lowered by one
 
 

@@ -63,10 +63,11 @@ class Stage:
         self._head_area = replace(head, height=min(head.height, self._body_area.y - head.y))
         self._behind_head = _cut(background, self._head_area)
         self._behind_body = _cut(background, self._body_area)
-        # At 512 x 512, 16 MB hold all positions of a calm head. Larger frames get more, to a point.
-        limit = int(min(64.0, max(4.0, 16.0 * width * height / 512**2)) * 2**20)
+        # 18 MB hold the positions a head takes in a call at 512 x 512. Larger frames get more, to
+        # a point: what does not fit is drawn again, for some milliseconds each.
+        limit = int(min(72.0, max(4.0, 18.0 * width * height / 512**2)) * 2**20)
         self._pictures: Kept[Patch] = Kept(limit=limit, size=_patch_bytes)
-        self._patches: Kept[Patch] = Kept(limit=limit // 4, size=_patch_bytes)
+        self._patches: Kept[Patch] = Kept(limit=limit // 6, size=_patch_bytes)
         self._blends: Kept[tuple[str, Rect]] = Kept(limit=2**20, size=lambda blend: len(blend[0]))
 
     @property

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from livekit import rtc
 
-from avatar_provider_mock.face import MockFace
+from avatar_provider_mock.face import MockFace, artwork
 from avatar_provider_mock.face.artwork import (
     FEATURES,
     ROLES,
@@ -35,15 +38,13 @@ def test_there_are_a_person_and_a_robot() -> None:
 
 
 @pytest.mark.parametrize("style", styles())
-def test_a_style_has_a_base_colour_for_every_role_and_uses_each_of_its_shades(style: str) -> None:
-    assert set(default_colours(style)) == set(ROLES)
-    plain = load_artwork(style, {})
-    for role in ROLES:
-        other = load_artwork(style, {role: "#1f7a3d"})
-        drawn = [*plain.layers.items(), *((name, plain.features[name]) for name in FEATURES)]
-        assert any(plain.layers[name] != other.layers[name] for name in plain.layers), (
-            f"{role} changes nothing among {len(drawn)} drawings"
-        )
+def test_a_style_has_every_role_and_draws_with_each_listed_shade(style: str) -> None:
+    folder = Path(artwork.__file__).parent / "layers" / style
+    listed = json.loads((folder / "rig.json").read_text())["colours"]
+    drawn = "".join(file.read_text() for file in folder.rglob("*.svg")).lower()
+
+    assert set(listed) == set(default_colours(style)) == set(ROLES)
+    assert [shade for shades in listed.values() for shade in shades if shade not in drawn] == []
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,12 @@ def test_shapes_that_cannot_blend_are_named(drawing: str, complaint: str) -> Non
     first = DOT.format('<path d="M 0 0 L 1 1"/>')
 
     with pytest.raises(ArtworkError, match=f"mouth/b.svg.*{complaint}"):
-        KeyShapes({"a": first, "b": drawing}, folder="mouth")
+        KeyShapes({"a": first, "b": drawing}, needed="ab", folder="mouth")
+
+
+def test_a_missing_shape_is_named() -> None:
+    with pytest.raises(ArtworkError, match="mouth lacks the drawings: rest, ss"):
+        KeyShapes({"aa": DOT.format("")}, needed=("aa", "ss", "rest"), folder="mouth")
 
 
 def test_a_drawing_that_is_no_svg_is_an_error() -> None:

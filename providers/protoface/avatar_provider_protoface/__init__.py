@@ -1,0 +1,1 @@
+"""Protoface as an avatar-core provider."""

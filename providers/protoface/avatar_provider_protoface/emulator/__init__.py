@@ -1,0 +1,1 @@
+"""An emulator of Protoface's API on this machine, with avatars that join real rooms."""

@@ -1,0 +1,200 @@
+"""A session's avatar in the customer's room: the core's worker with the mock's face."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from avatar_core.worker.options import CloseReason, WorkerFaults, WorkerOptions
+from avatar_core.worker.renderer import Moment, Renderer
+from avatar_provider_protoface.emulator.manners import WorkerManners
+from avatar_provider_protoface.emulator.session_run import JoinFailedError, SessionRun
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+    from avatar_core.worker.avatar_worker import AvatarWorker
+
+logger = logging.getLogger("avatar_provider_protoface.emulator")
+
+AUDIO_TRACK = "protoface-avatar-audio"
+VIDEO_TRACK = "protoface-avatar"
+
+_LOST = {
+    CloseReason.DISCONNECTED: ("worker_disconnected", "The worker lost the room."),
+    CloseReason.CRASHED: ("worker_crashed", "The worker crashed."),
+}
+
+
+class _WatchedFace(Renderer):
+    """The mock's face, telling its session what it sees."""
+
+    def __init__(self, face: Renderer, run: SessionRun) -> None:
+        self._face = face
+        self._run = run
+        self.published = False
+        self.width, self.height, self.fps = face.width, face.height, face.fps
+
+    def draw(self, moment: Moment) -> rtc.VideoFrame:
+        frame = self._face.draw(moment)
+        if self.published:
+            self._run.frame_sent()
+        return frame
+
+    def hear(self, frame: rtc.AudioFrame) -> None:
+        self._run.audio_received()
+        self._face.hear(frame)
+
+    def interrupted(self) -> None:
+        self._face.interrupted()
+
+    def idle(self) -> None:
+        self._face.idle()
+
+    def close(self) -> None:
+        self._face.close()
+
+
+class RoomWorker:
+    """Joins the room of a session with the token the session was given, never with its own.
+
+    Args:
+        run: The session.
+        manners: How it misbehaves.
+    """
+
+    def __init__(self, *, run: SessionRun, manners: WorkerManners) -> None:
+        self._run = run
+        self._manners = manners
+        self._worker: AvatarWorker | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._left = False
+
+    async def join(self) -> None:
+        """Join and publish.
+
+        Raises:
+            JoinFailedError: The token is not for this room and identity, or was refused.
+        """
+        from livekit import rtc
+
+        manners, record = self._manners, self._run.record
+        if manners.never_join:
+            return
+        if manners.fail_with:
+            raise JoinFailedError(manners.fail_with, "The worker was told to fail.")
+        refuse_foreign_token(record.token, record.transport, now=time.time())
+        if manners.join_delay:
+            await asyncio.sleep(manners.join_delay)
+        if self._has_left():
+            return
+        worker, face = self._make()
+        self._worker = worker
+        try:
+            await worker.start(record.transport["url"], record.token)
+        except rtc.ConnectError as exc:
+            raise JoinFailedError(
+                "worker_join_failed", "The LiveKit server refused the worker or was not reached."
+            ) from exc
+        except RuntimeError:
+            if self._has_left():  # ended while it was joining
+                return
+            raise
+        face.published = manners.video
+        self._spawn(self._watch(worker))
+        for delay, act in (
+            (manners.leave_after, "leave"),
+            (manners.crash_after, "crash"),
+            (manners.freeze_after, "freeze"),
+            (manners.deaf_after, "go_deaf"),
+        ):
+            if delay is not None:
+                self._spawn(self._act_later(delay, act))
+
+    async def leave(self) -> None:
+        """Leave the room."""
+        self._left = True
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self._worker is not None:
+            await self._worker.aclose()
+
+    async def act(self, name: str) -> None:
+        """Misbehave now."""
+        worker = self._worker
+        if worker is None:
+            return
+        if name == "leave":
+            await worker.aclose()
+        elif name == "crash":
+            await worker.crash()
+        elif name == "freeze":
+            worker.freeze()
+        elif name == "go_deaf":
+            worker.go_deaf()
+        else:
+            raise ValueError(f"no such act: {name}")
+
+    def _has_left(self) -> bool:
+        # A method: what is read twice around an await may have changed, which mypy does not see.
+        return self._left
+
+    def _make(self) -> tuple[AvatarWorker, _WatchedFace]:
+        from avatar_core.worker.avatar_worker import AvatarWorker
+        from avatar_provider_mock.face import MockFace
+
+        face = _WatchedFace(MockFace(), self._run)
+        manners = self._manners
+        options = WorkerOptions(
+            audio_track_name=AUDIO_TRACK,
+            video_track_name=VIDEO_TRACK,
+            # Protoface stays, and bills, until it is told or its timeouts say so.
+            leave_when_agent_gone=None,
+            agent_join_timeout=None,
+            faults=WorkerFaults(
+                publish_video=manners.video,
+                drop_reports=manners.drop_reports,
+                report_delay=manners.report_delay,
+            ),
+        )
+        return AvatarWorker(renderer=face, options=options), face
+
+    async def _watch(self, worker: AvatarWorker) -> None:
+        reason = await worker.wait_closed()
+        if not self._left:
+            self._run.worker_gone(_LOST.get(reason))
+
+    async def _act_later(self, delay: float, act: str) -> None:
+        await asyncio.sleep(delay)
+        await self.act(act)
+
+    def _spawn(self, work: Any) -> None:
+        self._tasks.append(asyncio.create_task(work, name="protoface-emulator-worker"))
+
+
+def refuse_foreign_token(token: str, transport: Any, *, now: float) -> None:
+    """Refuse a token that opens another room or is for somebody else.
+
+    Whether it is signed by the right key, the LiveKit server tells.
+
+    Raises:
+        JoinFailedError: It does, or it cannot be read.
+    """
+    import jwt
+
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        raise JoinFailedError("worker_token_invalid", "The worker token is not a JWT.") from None
+    grants = claims.get("video") or {}
+    if claims.get("sub") != transport["worker_identity"]:
+        raise JoinFailedError("worker_token_identity", "The worker token is for another identity.")
+    if grants.get("room") != transport["room_name"] or not grants.get("roomJoin"):
+        raise JoinFailedError("worker_token_room", "The worker token is for another room.")
+    if float(claims.get("exp", now + 1)) <= now:
+        raise JoinFailedError("worker_token_expired", "The worker token has expired.")
