@@ -257,10 +257,10 @@ class JsonApi:
             raise AttemptFailedError(error, again=False, may_have_worked=True)
         problem = self._problem(answer)
         refusal, again = self.errors.error(problem)
-        # A gateway's 5xx says nothing about what happened behind it; the API's own 503 does.
-        open_question = answer.status in (408, 499) or (
-            answer.status >= 500 and not (answer.status == 503 and problem.told)
-        )
+        # A gateway's 5xx says nothing about what happened behind it, nor does a redirect; a 4xx
+        # and the API's own 503 do.
+        refused = 400 <= answer.status < 500 and answer.status not in (408, 499)
+        open_question = not refused and not (answer.status == 503 and problem.told)
         raise AttemptFailedError(refusal, again=again, may_have_worked=open_question)
 
     def _problem(self, answer: HttpAnswer) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 from livekit.agents import AgentSession, ConversationItemAddedEvent, MetricsCollectedEvent
 from livekit.agents.metrics.base import AvatarMetrics, Metadata
 
+from avatar_core.log import logger
+
 
 class AvatarMetricsSource:
     """Emits what LiveKit's own avatar plugins emit, in the same places.
@@ -69,4 +71,8 @@ class AvatarMetricsSource:
 
     def _report(self, metrics: AvatarMetrics) -> None:
         self._emit("metrics_collected", metrics)
-        self._agent_session.emit("metrics_collected", MetricsCollectedEvent(metrics=metrics))
+        try:
+            self._agent_session.emit("metrics_collected", MetricsCollectedEvent(metrics=metrics))
+        except TypeError:
+            # LiveKit's emitter passes a handler's TypeError on to whoever emits (rtc 1.1.21).
+            logger.exception("a handler of the agent session's metrics_collected event failed")

@@ -56,8 +56,8 @@ class SpeechRoute:
         leaf = self._chain.current_leaf()
         if isinstance(leaf, FrontSink) and (leaf.end is None or leaf.end.name == "avatar"):
             raise ConfigurationError(
-                "another avatar speaks, or is about to, for this AgentSession: aclose() it first, or use its"
-                " switch() to change the avatar"
+                "another avatar speaks, or is about to, for this AgentSession: aclose() it first,"
+                " or use its switch() to change the avatar"
             )
         self._target = "hold" if hold else "voice"
         self._chain.install(self._take_over)

@@ -13,12 +13,12 @@ from avatar_core.log import logger
 from avatar_core.worker.options import CloseReason, WorkerOptions
 from avatar_core.worker.playback import SpeechPlayer
 from avatar_core.worker.presence import AgentPresence
-from avatar_core.worker.publisher import connect, publish
+from avatar_core.worker.publisher import connect, leave, publish
 from avatar_core.worker.receiver import SpeechReceiver
 from avatar_core.worker.renderer import Moment, Renderer
 from avatar_core.worker.reports import PlaybackReporter
 from avatar_core.worker.segment import Samples, Segment
-from avatar_core.worker.tasks import bounded, log_failure, settled
+from avatar_core.worker.tasks import bounded, log_failure
 from avatar_core.worker.video import PicturePump, RendererGuard
 
 _DEFAULT_OPTIONS = WorkerOptions()
@@ -321,11 +321,8 @@ class AvatarWorker:
         try:
             await self._fall_silent_for_good(room)
         finally:
-            if self._connecting is not None and not self._connecting.done():
-                # Cancelled while joining: the native side goes on and has to be taken back.
-                await bounded(settled(self._connecting), timeout, "joining")
-            if room.isconnected():
-                await bounded(room.disconnect(), timeout, "leaving the room")
+            leaving = asyncio.create_task(leave(room, self._connecting), name="avatar_worker.leave")
+            await bounded(leaving, timeout, "leaving the room; it goes on in the background")
 
     async def _fall_silent_for_good(self, room: rtc.Room) -> None:
         if self._presence is not None:
@@ -335,4 +332,6 @@ class AvatarWorker:
         if self._player is not None:
             self._player.interrupt()
         if self._reporter is not None and room.isconnected() and not self._deaf:
-            await bounded(self._reporter.drain(), self._options.close_timeout, "the last reports")
+            drain = asyncio.create_task(self._reporter.drain(), name="avatar_worker.drain")
+            if not await bounded(drain, self._options.close_timeout, "the last reports"):
+                drain.cancel()

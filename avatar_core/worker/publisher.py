@@ -33,6 +33,22 @@ async def connect(room: rtc.Room, url: str, token: str, *, options: WorkerOption
     await room.connect(url, token, room_options)
 
 
+async def leave(room: rtc.Room, connecting: asyncio.Task[None] | None) -> None:
+    """Leave the room, also if joining it is still under way.
+
+    Args:
+        room: The room.
+        connecting: The task that joins. It is waited for: the native side finishes a connect
+            whose caller was cancelled, and ends the process if nobody then takes the room.
+    """
+    if connecting is not None:
+        await asyncio.wait([connecting])
+        if not connecting.cancelled():
+            connecting.exception()  # known to whoever started; not reported a second time
+    if room.isconnected():
+        await room.disconnect()
+
+
 async def publish(
     room: rtc.Room,
     *,

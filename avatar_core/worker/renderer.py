@@ -54,7 +54,10 @@ class Renderer(ABC):
         """Return the picture for one moment; I420 saves the encoder a conversion."""
 
     def hear(self, frame: rtc.AudioFrame) -> None:  # noqa: B027 - optional by design
-        """Take a frame of a segment as it arrives, often long before it is heard."""
+        """Take a frame of a segment as it arrives, often long before it is heard.
+
+        It is int16 mono, resampled to the rate of ``Moment.audio``, of any length.
+        """
 
     def interrupted(self) -> None:  # noqa: B027 - optional by design
         """Speech was cut off: what was passed to ``hear`` and not yet played never will be."""

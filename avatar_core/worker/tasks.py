@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 
 from avatar_core.log import logger
+
+_unfinished: set[asyncio.Task[None]] = set()
 
 
 def log_failure(task: asyncio.Task[None]) -> None:
@@ -18,20 +19,22 @@ def log_failure(task: asyncio.Task[None]) -> None:
         )
 
 
-async def settled(task: asyncio.Task[None]) -> None:
-    """Wait until a task is done, whatever came of it; it is not cancelled with the waiting."""
-    await asyncio.wait([task])
-
-
-async def bounded(work: Awaitable[None], timeout: float, what: str) -> None:
-    """Do some work of the ending, and go on with the next if it takes too long.
+async def bounded(work: asyncio.Task[None], timeout: float, what: str) -> bool:
+    """Wait for some work of the ending, but not for long; it is not cancelled.
 
     Args:
-        work: What to do.
+        work: The task that does it.
         timeout: Seconds.
         what: Names the work in the log.
+
+    Returns:
+        Whether it was done in time.
     """
-    try:
-        await asyncio.wait_for(work, timeout)
-    except asyncio.TimeoutError:
-        logger.warning("avatar worker gave up on %s", what, extra={"timeout": timeout})
+    done, _ = await asyncio.wait([work], timeout=timeout)
+    if not done:
+        _unfinished.add(work)  # the event loop alone does not keep a task alive
+        work.add_done_callback(_unfinished.discard)
+        logger.warning("avatar worker gave up waiting for %s", what, extra={"timeout": timeout})
+    elif not work.cancelled() and work.exception() is not None:
+        logger.warning("avatar worker failed at %s", what, exc_info=work.exception())
+    return bool(done)

@@ -94,9 +94,7 @@ async def test_cleared_while_a_pause_is_being_acknowledged(
     assert hand.calls.count("clear") == 1
 
 
-async def test_resumed_before_the_stop_was_acknowledged(
-    front: FrontSink, hand: HandOutput
-) -> None:
+async def test_resumed_before_the_stop_was_acknowledged(front: FrontSink, hand: HandOutput) -> None:
     log = PlaybackLog(front)
     front.use(hand.end())
     await say(front)
@@ -121,7 +119,7 @@ async def test_resumed_before_the_stop_was_acknowledged(
 async def test_the_rest_begins_with_the_very_sample_after_the_last_heard(
     front: FrontSink, hand: HandOutput
 ) -> None:
-    front.use(hand.end())
+    front.use(hand.end(stop_timeout=0.05))
     await front.capture_frame(speech(seconds=1.0))
     front.flush()
     await hand.until("flush")
@@ -260,7 +258,7 @@ async def test_an_end_that_is_never_ready_is_let_go_by_another_end(
     front.use(AudioEnd(name="never", output=HandOutput(), ready=never))
     await say(front)
     await turns()
-    front.use(hand.end())
+    front.use(hand.end(stop_timeout=0.05))
     await hand.until("flush")
     assert hand.seconds == pytest.approx(1.0)
     await front.aclose()
@@ -301,7 +299,7 @@ async def test_back_pressure_is_let_go_by_playback(front: FrontSink, hand: HandO
     waiting = asyncio.ensure_future(front.capture_frame(speech(seconds=1)))
     await turns()
     assert not waiting.done()
-    front.use(hand.end())
+    front.use(hand.end(stop_timeout=0.05))
     await hand.until("flush")
     hand.start()
     hand.finish(UNHEARD_LIMIT + 1)

@@ -14,7 +14,7 @@ from avatar_core.testing.viewer import RecordingViewer
 
 Order = Literal["avatar first", "session first", "agent runs"]
 
-SMALL_FACE = {"size": 64, "fps": 10}
+SMALL_FACE: dict[str, Any] = {"size": 64, "fps": 10}
 """What is about sound should not pay for pictures."""
 
 

@@ -25,7 +25,7 @@ class PlaybackLog:
         self.output = output
         self.events: list[Any] = []
         for name in ("playback_started", "playback_progressed", "playback_finished"):
-            output.on(name, self.events.append)  # type: ignore[arg-type]
+            output.on(name, self.events.append)
 
     async def captured(self) -> None:
         """Wait until the output has taken a frame that it has not reported on yet."""

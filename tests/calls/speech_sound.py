@@ -66,7 +66,8 @@ def sweep_frames(
 
 async def nothing() -> AsyncIterator[rtc.AudioFrame]:
     """Speech without a single frame."""
-    for frame in ():
+    none: tuple[rtc.AudioFrame, ...] = ()
+    for frame in none:
         yield frame
 
 

@@ -37,8 +37,7 @@ class Watched:
 
     async def until_told(self) -> None:
         """Wait, in the job, for the test."""
-        while not self.proceed.is_set():
-            await asyncio.sleep(0.02)
+        await asyncio.to_thread(self.proceed.wait, 60)
 
 
 def agent_without_models() -> AgentSession[Any]:

@@ -6,13 +6,14 @@ import gc
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
 from livekit import rtc
 from livekit.agents import AgentSession, JobContext
-from livekit.agents.types import ATTRIBUTE_SIMULATOR_DISPATCH
 from livekit.agents.testing import fake_job_context
+from livekit.agents.types import ATTRIBUTE_SIMULATOR_DISPATCH
 from livekit.protocol import agent_simulation as simulation
 
 from avatar_core import AvatarSession
@@ -27,7 +28,7 @@ def job_in(
     stage: CallStage,
     *,
     fake: bool = False,
-    simulated: simulation.SimulationMode.ValueType | None = None,
+    simulated: Any = None,
 ) -> Iterator[JobContext]:
     """Run the block inside a real job context."""
     with fake_job_context(room=stage.room, agent_identity=stage.agent_identity) as job:

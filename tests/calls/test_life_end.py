@@ -18,7 +18,7 @@ from tests.session.scripted_provider import ScriptedProvider, eventually, regist
 
 MOCK = "mock-avatar-agent"
 
-ORDERS = {
+ORDERS: dict[str, dict[str, Any]] = {
     "session first": {"agent_first": True, "agent": {}},
     "session first, no text": {
         "agent_first": True,
@@ -112,7 +112,7 @@ async def test_it_ends_with_whatever_ends_first(stage: CallStage, order: str, wa
 async def test_closing_the_agent_in_mid_sentence_is_quick(stage: CallStage, order: str) -> None:
     avatar = AvatarSession("mock", **SMALL_FACE)
     await start_both(avatar, stage, **ORDERS[order])
-    stage.agent_session.say("a long one", audio=tone(seconds=20))
+    _ = stage.agent_session.say("a long one", audio=tone(seconds=20))
     await stage.viewer.until_heard(MOCK, seconds=0.3)
     began = time.monotonic()
     await stage.agent_session.aclose()
@@ -127,7 +127,7 @@ async def test_losing_the_room_in_mid_sentence_does_not_hold_up_the_agents_close
 ) -> None:
     avatar = AvatarSession("mock", **SMALL_FACE)
     await start_both(avatar, stage, **ORDERS[order])
-    stage.agent_session.say("a long one", audio=tone(seconds=20))
+    _ = stage.agent_session.say("a long one", audio=tone(seconds=20))
     await stage.viewer.until_heard(MOCK, seconds=0.3)
     await stage.room.disconnect()
     await eventually(lambda: avatar.state == "closed")

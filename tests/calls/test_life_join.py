@@ -17,7 +17,13 @@ from avatar_core.contract.models import StartedSession, StartRequest
 from avatar_core.session.states import AvatarAvailabilityChangedEvent, AvatarStateChangedEvent
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import SMALL_FACE
-from tests.session.scripted_provider import Make, ScriptedProvider, eventually, registered
+from tests.session.scripted_provider import (
+    ListeningProvider,
+    Make,
+    ScriptedProvider,
+    eventually,
+    registered,
+)
 
 MOCK = "mock-avatar-agent"
 
@@ -40,7 +46,7 @@ async def test_every_state_is_told_once_in_order_with_a_reason(stage: CallStage)
         assert avatar.state == "idle"
         await start(avatar, stage)
         await avatar.wait_for_join(timeout=15)
-        assert avatar.state == "live"
+        assert str(avatar.state) == "live"
     assert [(event.old_state, event.new_state) for event in told] == [
         ("idle", "starting"),
         ("starting", "joining"),
@@ -74,10 +80,13 @@ async def test_livekits_metrics_are_emitted_on_both_sessions(stage: CallStage) -
 
     assert ours == theirs
     joined, spoken = ours
-    assert joined.metadata is not None and joined.metadata.model_provider == "mock"
-    assert joined.avatar_joined_time is not None and joined.session_started_time is not None
+    assert joined.metadata is not None
+    assert joined.metadata.model_provider == "mock"
+    assert joined.avatar_joined_time is not None
+    assert joined.session_started_time is not None
     assert 0 < joined.avatar_joined_time - joined.session_started_time < 15
-    assert spoken.playback_latency is not None and 0 < spoken.playback_latency < 5
+    assert spoken.playback_latency is not None
+    assert 0 < spoken.playback_latency < 5
 
 
 @pytest.mark.parametrize("event", ["state_changed", "avatar_availability_changed"])
@@ -91,20 +100,35 @@ async def test_a_failing_listener_harms_nobody(stage: CallStage, event: str) -> 
         await start(avatar, stage)
         await avatar.wait_for_join(timeout=15)
         assert avatar.state == "live"
-    assert avatar.state == "closed"
+    assert str(avatar.state) == "closed"
 
 
 async def test_a_failing_listener_of_the_agents_metrics_harms_nobody(stage: CallStage) -> None:
     def wrong(_: object) -> None:
         raise TypeError("a mistake of the application's")
 
+    provider = ListeningProvider(joins=True)
     stage.agent_session.on("metrics_collected", wrong)
     await stage.start_agent()
-    async with AvatarSession("mock", **SMALL_FACE) as avatar:
-        await start(avatar, stage)
-        await avatar.wait_for_join(timeout=15)
-        await stage.agent_session.say("hello", audio=tone(seconds=0.5)).wait_for_playout()
-        await stage.viewer.until_heard(MOCK, seconds=0.3)
+    with registered(provider):
+        async with AvatarSession("scripted") as avatar:
+            await start(avatar, stage)
+            await avatar.wait_for_join(timeout=15)
+            await eventually(lambda: provider.states == [("listening", "listening")])
+            stage.agent_session.off("metrics_collected", wrong)
+
+
+async def test_the_provider_is_told_what_the_agent_does(stage: CallStage) -> None:
+    provider = ListeningProvider(joins=True)
+    await stage.start_agent()
+    with registered(provider):
+        async with AvatarSession("scripted") as avatar:
+            await start(avatar, stage)
+            await avatar.wait_for_join(timeout=15)
+            await stage.agent_session.say("hello", audio=tone(seconds=0.3)).wait_for_playout()
+            await eventually(lambda: provider.states[-1:] == [("speaking", "listening")])
+    assert provider.states[0] == ("listening", "listening")
+    assert ("listening", "speaking") in provider.states
 
 
 async def test_front_ends_read_the_state_from_the_agents_attributes(stage: CallStage) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-from avatar_provider_mock.plugin import mock_sessions
 from livekit import api
 
 from avatar_core import AvatarSession
@@ -17,6 +16,7 @@ from avatar_core.audio.playback_rpc import PlaybackDispatcher
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import CallStage, open_call_stage, tone
 from avatar_core.testing.viewer import SAMPLE_RATE
+from avatar_provider_mock.plugin import mock_sessions
 from tests.calls.avatar_in_call import SMALL_FACE
 from tests.session.call_footprint import footprint, nothing_left_behind
 from tests.session.scripted_provider import eventually
@@ -41,6 +41,7 @@ async def one_call(
     avatar = AvatarSession("mock", **FACE)
     await avatar.start(stage.agent_session, stage.room, **stage.credentials)
     await avatar.wait_for_join(timeout=30)
+    await stage.viewer.until(lambda: bool(stage.viewer.heard[MOCK].times), timeout=30)
     speech = stage.agent_session.say("hello", audio=tone(seconds=seconds, hz=hz))
     await speech.wait_for_playout()
     await stage.viewer.until_heard(MOCK, seconds=0.1)

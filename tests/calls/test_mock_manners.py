@@ -25,11 +25,14 @@ MOCK = "mock-avatar-agent"
 
 def worker_processes() -> list[psutil.Process]:
     """List the mock's worker processes under this one."""
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if any("worker_process" in part for part in child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if any("worker_process" in part for part in child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue  # gone meanwhile, or a zombie that is about to be reaped
+    return found
 
 
 async def say(stage: CallStage, *, seconds: float = 0.5) -> None:
@@ -139,7 +142,7 @@ async def test_it_leaves_once_and_comes_back(stage: CallStage) -> None:
 
 
 async def test_it_freezes(stage: CallStage) -> None:
-    async with avatar_in(stage, freeze_after=0.5):
+    async with avatar_in(stage, freeze_after=3.0):
         await stage.viewer.until_seen(MOCK, pictures=2)
 
         def still() -> bool:
@@ -174,9 +177,7 @@ async def test_it_reports_late(stage: CallStage) -> None:
         assert time.monotonic() - began >= 1.5
 
 
-async def test_ending_it_fails_at_first(
-    stage: CallStage, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_ending_it_fails_at_first(stage: CallStage, caplog: pytest.LogCaptureFixture) -> None:
     async with avatar_in(stage, end_failures=2):
         pass
     assert caplog.text.count("avatar session not ended; trying again") == 2
@@ -185,7 +186,7 @@ async def test_ending_it_fails_at_first(
 
 @pytest.mark.parametrize("worker", ["inline", "process"])
 async def test_it_crashes_without_a_word(stage: CallStage, worker: str) -> None:
-    async with avatar_in(stage, worker=worker, crash_after=0.5):
+    async with avatar_in(stage, worker=worker, crash_after=3.0):
         await stage.viewer.until_seen(MOCK)
         if worker == "process":
             await eventually(lambda: worker_processes() == [])
@@ -236,7 +237,7 @@ asyncio.run(main())
 
 
 async def test_when_the_agents_process_is_killed_its_worker_goes_too(stage: CallStage) -> None:
-    agent = subprocess.Popen(
+    agent = subprocess.Popen(  # noqa: ASYNC220 - it returns at once; reading is in a thread
         [sys.executable, "-c", AGENT, stage.server.url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -259,7 +260,7 @@ async def test_when_the_agents_process_is_killed_its_worker_goes_too(stage: Call
             assert MOCK in await stage.identities()
         finally:
             agent.send_signal(signal.SIGKILL)
-    await eventually(lambda: not worker.is_running() or worker.status() == "zombie")
+    await eventually(lambda: not worker.is_running())
     await until_gone(stage)
 
 

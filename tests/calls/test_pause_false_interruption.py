@@ -60,7 +60,7 @@ class CoughStream(vad.VADStream):
             self._event_ch.send_nowait(await self.events.get())
 
 
-class NoWords(stt.STT):
+class NoWords(stt.STT[Any]):
     """A recogniser that finds no word in anything: LiveKit then takes a sound for no turn."""
 
     def __init__(self) -> None:

@@ -122,7 +122,7 @@ async def test_the_mouth_moves_with_the_sound(livekit_server: LiveKitServer) -> 
         float(np.corrcoef(np.roll(movement, shift)[5:-5], heard[5:-5])[0, 1])
         for shift in range(-5, 6)
     )
-    assert best > 0.6
+    assert best > 0.5
 
 
 def pixel_likeness(

@@ -58,7 +58,9 @@ async def test_what_is_said_after_the_avatar_left_is_said_by_the_voice(stage: Ca
         await stage.viewer.until(lambda: avatar.state == "voice_only")
         began = time.monotonic()
         for _ in range(2):
-            await stage.agent_session.say("by the voice", audio=sweep(seconds=0.6))
+            await stage.agent_session.say(
+                "by the voice", audio=sweep(seconds=0.6)
+            ).wait_for_playout()
             await stage.viewer.until_silent("agent")
             assert_whole(read_sweep(since(stage.viewer.heard["agent"], began)), seconds=0.6)
             began = time.monotonic()
@@ -73,7 +75,7 @@ async def test_the_avatar_speaks_again_when_it_comes_back(stage: CallStage) -> N
         await asyncio.wait_for(handle.wait_for_playout(), 20)
         await stage.viewer.until_silent(AVATAR)
         began = time.monotonic()
-        await stage.agent_session.say("back again", audio=sweep(seconds=0.8))
+        await stage.agent_session.say("back again", audio=sweep(seconds=0.8)).wait_for_playout()
         await stage.viewer.until_silent(AVATAR)
         assert_whole(read_sweep(since(stage.viewer.heard[AVATAR], began)), seconds=0.8)
         assert overlap(stage) <= TOGETHER
@@ -107,14 +109,14 @@ async def test_closed_in_mid_sentence_the_voice_says_the_rest(
         await asyncio.wait_for(handle.wait_for_playout(), 10)
         await stage.viewer.until_silent("agent")
         both = read_sweep(stage.viewer.heard[AVATAR].samples, stage.viewer.heard["agent"].samples)
-        assert_whole(both, seconds=4, repeated=0.15, missing=0.2)
+        assert_whole(both, seconds=4, repeated=0.15, missing=0.25)
         assert overlap(stage) <= TOGETHER
         assert len(log.started) == len(log.finished) == 1
         assert not log.finished[0].interrupted
         log.assert_progress_covers(4)
         began = time.monotonic()
         log = PlaybackLog(session.output.audio)
-        await session.say("the voice's own", audio=sweep(seconds=0.8))
+        await session.say("the voice's own", audio=sweep(seconds=0.8)).wait_for_playout()
         await stage.viewer.until_silent("agent")
         assert_whole(read_sweep(since(stage.viewer.heard["agent"], began)), seconds=0.8)
         assert len(log.started) == len(log.finished) == 1

@@ -26,7 +26,9 @@ async def test_an_avatar_that_reports_nothing_ends_its_segments_all_the_same(
         session = stage.agent_session
         log = PlaybackLog(session.output.audio)
         began = time.monotonic()
-        await asyncio.wait_for(session.say("unreported", audio=sweep(seconds=1)), 12)
+        await asyncio.wait_for(
+            session.say("unreported", audio=sweep(seconds=1)).wait_for_playout(), 12
+        )
         assert time.monotonic() - began > 1, "it counted as over before it could be"
         await stage.viewer.until_silent(AVATAR)
         assert_whole(read_sweep(stage.viewer.heard[AVATAR].samples), seconds=1)
@@ -45,7 +47,7 @@ async def test_an_avatar_that_reports_nothing_can_be_interrupted(stage: CallStag
         await asyncio.wait_for(session.interrupt(), 8)
         await asyncio.wait_for(handle.wait_for_playout(), 8)
         last = await stage.viewer.until_silent(AVATAR, seconds=0.6)
-        assert last < moment + 0.4
+        assert last < moment + 0.8
         assert log.finished[0].interrupted
         assert 0 < log.finished[0].playback_position <= 2
 
@@ -54,8 +56,10 @@ async def test_late_reports_delay_nothing_that_is_heard(stage: CallStage) -> Non
     async with avatar_in(stage, report_delay=0.7):
         session = stage.agent_session
         log = PlaybackLog(session.output.audio)
-        await asyncio.wait_for(session.say("first", audio=sweep(seconds=1)), 10)
-        await asyncio.wait_for(session.say("second", audio=sweep(seconds=0.5)), 10)
+        await asyncio.wait_for(session.say("first", audio=sweep(seconds=1)).wait_for_playout(), 10)
+        await asyncio.wait_for(
+            session.say("second", audio=sweep(seconds=0.5)).wait_for_playout(), 10
+        )
         await stage.viewer.until_silent(AVATAR)
         assert log.order == "spf" * 2
         assert [event.playback_position for event in log.finished] == pytest.approx(
@@ -71,12 +75,12 @@ async def test_a_late_report_of_an_interrupted_segment_does_not_end_the_next(
         shorten_patience(stage)
         session = stage.agent_session
         log = PlaybackLog(session.output.audio)
-        session.say("cut off", audio=sweep(seconds=5))
+        _ = session.say("cut off", audio=sweep(seconds=5))
         await stage.viewer.until_heard(AVATAR, seconds=0.6)
         await asyncio.wait_for(session.interrupt(), 8)
         await stage.viewer.until_silent(AVATAR)
         began = time.monotonic()
-        await asyncio.wait_for(session.say("next", audio=sweep(seconds=3)), 12)
+        await asyncio.wait_for(session.say("next", audio=sweep(seconds=3)).wait_for_playout(), 12)
         assert time.monotonic() - began > 3
         await stage.viewer.until_silent(AVATAR)
         assert_whole(read_sweep(since(stage.viewer.heard[AVATAR], began)), seconds=3)
@@ -224,6 +228,6 @@ def worker_of(session_id: str | None) -> rtc.LocalParticipant:
     """The mock's own participant, to speak in its name."""
     from avatar_provider_mock.plugin import mock_sessions
 
-    worker = mock_sessions()._sessions[session_id or ""].run._avatar._worker  # type: ignore[union-attr]
-    room: rtc.Room = worker.room  # type: ignore[union-attr]
+    session: Any = mock_sessions()._sessions[session_id or ""]
+    room: rtc.Room = session.run._avatar._worker.room
     return room.local_participant

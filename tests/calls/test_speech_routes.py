@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from avatar_core import AvatarSession, register_provider
+from avatar_core import AvatarSession, register_provider, unregister_provider
 from avatar_core.contract.audio_routes import Sink
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import EndRequest, ProviderInfo, StartedSession, StartRequest
@@ -57,6 +57,7 @@ async def speaking_into(stage: CallStage, route: Sink) -> AsyncIterator[AvatarSe
         yield avatar
     finally:
         await avatar.aclose()
+        unregister_provider("in-process")
         assert provider.ended == 1
 
 
@@ -108,7 +109,7 @@ async def test_a_sink_that_blocks_holds_neither_an_interruption_nor_the_end_up(
         await hand.until("block")
         await asyncio.wait_for(stage.agent_session.interrupt(), 5)
         await asyncio.wait_for(handle.wait_for_playout(), 5)
-        stage.agent_session.say("and again", audio=sweep(seconds=0.6))
+        _ = stage.agent_session.say("and again", audio=sweep(seconds=0.6))
         await hand.until("block", count=2)
         await asyncio.wait_for(avatar.aclose(), 5)
         await stage.viewer.until_heard("agent", seconds=0.3)
@@ -124,7 +125,7 @@ async def test_a_sink_that_raises_does_not_fail_the_agent(stage: CallStage) -> N
             await asyncio.wait_for(handle.wait_for_playout(), 5)
         assert [event.interrupted for event in log.finished] == [True, True]
         await avatar.aclose()
-        await stage.agent_session.say("by the voice", audio=sweep(seconds=0.5))
+        await stage.agent_session.say("by the voice", audio=sweep(seconds=0.5)).wait_for_playout()
         await stage.viewer.until_heard("agent", seconds=0.3)
 
 

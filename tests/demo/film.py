@@ -82,7 +82,7 @@ def similarity(film: npt.NDArray[np.int16], sent: npt.NDArray[np.int16]) -> tupl
     """Find one sound in another.
 
     Receivers stretch and squeeze sound by milliseconds to keep up with a network, so beyond its
-    start the sound is compared by pieces of 0.2 s, each of which may be off the one before a little.
+    start it is compared by pieces of 0.2 s, each of which may be off the one before a little.
 
     Returns:
         The mean correlation of the loud pieces, at most 1, and where the sound begins, seconds.

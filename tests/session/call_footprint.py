@@ -40,9 +40,7 @@ def footprint(stage: CallStage) -> Footprint:
     )
 
 
-async def nothing_left_behind(
-    stage: CallStage, before: Footprint, *, alone: bool = True
-) -> None:
+async def nothing_left_behind(stage: CallStage, before: Footprint, *, alone: bool = True) -> None:
     """Wait until a call is again as it was.
 
     Args:
@@ -65,7 +63,7 @@ async def nothing_left_behind(
             if getattr(before, part) != getattr(now, part)
         ]
 
-    while left() and loop.time() < deadline:
+    while left() and loop.time() < deadline:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0.01)
     assert not left(), "\n".join(left())
 

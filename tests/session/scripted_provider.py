@@ -80,9 +80,7 @@ class ScriptedProvider:
 
     @hookimpl
     def describe_provider(self) -> ProviderInfo:
-        return ProviderInfo(
-            name=self.name, title="Scripted", options=ScriptedOptions, **self._info
-        )
+        return ProviderInfo(name=self.name, title="Scripted", options=ScriptedOptions, **self._info)
 
     @hookimpl
     async def start_session(self, request: StartRequest) -> Any:

@@ -49,8 +49,15 @@ def test_it_gives_no_other_right() -> None:
     video = verified(token_request()).video
     assert video is not None
     for right in (
-        "room_create", "room_list", "room_admin", "room_record", "ingress_admin", "hidden",
-        "recorder", "agent", "can_update_own_metadata",
+        "room_create",
+        "room_list",
+        "room_admin",
+        "room_record",
+        "ingress_admin",
+        "hidden",
+        "recorder",
+        "agent",
+        "can_update_own_metadata",
     ):
         assert not getattr(video, right), right
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -17,15 +16,15 @@ async def test_speech_is_cut_off_at_once_and_its_position_is_what_was_heard(call
     await call.start(call.worker(renderer=renderer))
     await call.sender.say(tone(10))
     await call.viewer.until_heard("avatar", seconds=0.5)
-    asked = time.monotonic()
     assert await call.sender.clear() == "ok"
+    # With the answer the sound has stopped: of what is drawn from now on, nothing is new.
+    drawn = len(renderer.moments)
     [report] = await call.sender.until_finished(1)
-    last_sound = await call.viewer.until_silent("avatar")
+    await call.viewer.until_silent("avatar")
     assert report.interrupted is True
-    heard = call.viewer.heard["avatar"].loud_seconds()
-    assert report.position == pytest.approx(heard, abs=0.5)
-    # Generous: what takes long on a busy machine is the viewer's jitter buffer.
-    assert last_sound - asked < 1.5
+    # Generous: a busy machine's jitter buffer stretches what it plays.
+    assert report.position == pytest.approx(call.viewer.heard["avatar"].loud_seconds(), abs=0.5)
+    assert not any(moment.speaking for moment in renderer.moments[drawn + 2 :])
     assert renderer.told["interrupted"] == 1
     assert renderer.told["idle"] == 0
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from avatar_provider_mock.options import MockOptions
-from avatar_provider_mock.start_failures import start_failure
-from avatar_provider_mock.vendors import VENDORS
 
 from avatar_core import AvatarSession
 from avatar_core.contract.errors import AvatarError, ConfigurationError
 from avatar_core.contract.options import RESERVED_OPTIONS
 from avatar_core.discovery.default import get_provider
+from avatar_provider_mock.options import MockOptions
+from avatar_provider_mock.start_failures import start_failure
+from avatar_provider_mock.vendors import VENDORS
 
 
 def test_the_name_is_the_entry_points() -> None:
@@ -43,7 +45,7 @@ def test_every_option_is_described() -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_wrong_option_is_named(options: dict[str, object], says: str) -> None:
+def test_a_wrong_option_is_named(options: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         AvatarSession("mock", **options)
 
@@ -72,8 +74,16 @@ def test_a_vendors_manners_survive_the_way_into_a_process(vendor: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["auth", "quota", "rate_limit", "rejected", "timeout", "unavailable", "invalid_response",
-     "uncertain"],
+    [
+        "auth",
+        "quota",
+        "rate_limit",
+        "rejected",
+        "timeout",
+        "unavailable",
+        "invalid_response",
+        "uncertain",
+    ],
 )
 def test_each_failure_says_that_it_was_asked_for(kind: str) -> None:
     error = start_failure(kind)  # type: ignore[arg-type]

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
-from avatar_provider_mock.plugin import mock_sessions
 from livekit import rtc
 from livekit.agents import Agent, AgentSession
 
 from avatar_core import AvatarSession
 from avatar_core.contract.errors import ProviderQuotaError
+from avatar_provider_mock.plugin import mock_sessions
 
 RATE = 24000
 
@@ -53,7 +53,7 @@ async def test_a_unit_test_needs_no_room_no_key_and_no_server(
         assert time.monotonic() - began < 10, "20 seconds of speech count as heard at once"
         assert not speech.interrupted
         assert len(mock_sessions().listed()) == 1
-    assert avatar.state == "closed"
+    assert str(avatar.state) == "closed"
     assert mock_sessions().listed() == []
 
 

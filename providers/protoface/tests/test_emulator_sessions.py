@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from providers.protoface.tests.emulated import calling, session_body
+from .emulated import calling, session_body
 
 
 async def test_a_session_is_queued_then_starts_then_runs() -> None:
@@ -26,7 +26,11 @@ async def test_a_session_is_queued_then_starts_then_runs() -> None:
 
 async def test_what_was_asked_for_is_told_without_the_token() -> None:
     async with calling() as caller:
-        asked = {"quality": "lite", "idle_timeout_seconds": 60, "metadata": {"a": 1, "b": None}}
+        asked: dict[str, Any] = {
+            "quality": "lite",
+            "idle_timeout_seconds": 60,
+            "metadata": {"a": 1, "b": None},
+        }
         made = (await caller.create(**asked)).body
         assert {name: made[name] for name in asked} == asked
         assert made["transport"] == {
@@ -82,7 +86,7 @@ async def test_a_session_lasts_as_long_as_the_plan_and_the_caller_allow(
     plan: str, asked: int | None, limit: int
 ) -> None:
     async with calling(plan=plan, credits=1000) as caller:
-        wanted = {} if asked is None else {"max_duration_seconds": asked}
+        wanted: dict[str, Any] = {} if asked is None else {"max_duration_seconds": asked}
         made = (await caller.create(idle_timeout_seconds=600, **wanted)).body
         assert made["max_duration_seconds"] == limit
         run = caller.emulator.account.get(made["id"])

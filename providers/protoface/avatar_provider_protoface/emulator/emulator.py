@@ -112,7 +112,9 @@ class ProtofaceEmulator:
     def _make_worker(self, run: SessionRun) -> SessionWorker | None:
         if self.settings.worker == "none" or run.record.transport["type"] != "livekit":
             return None
-        return RoomWorker(run=run, manners=self.manners)
+        return RoomWorker(
+            run=run, manners=self.manners, size=self.settings.size, fps=self.settings.fps
+        )
 
 
 @asynccontextmanager

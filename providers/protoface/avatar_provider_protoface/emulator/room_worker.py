@@ -63,11 +63,17 @@ class RoomWorker:
     Args:
         run: The session.
         manners: How it misbehaves.
+        size: Width and height of the picture, in pixels.
+        fps: Pictures a second.
     """
 
-    def __init__(self, *, run: SessionRun, manners: WorkerManners) -> None:
+    def __init__(
+        self, *, run: SessionRun, manners: WorkerManners, size: int = 512, fps: float = 25.0
+    ) -> None:
         self._run = run
         self._manners = manners
+        self._size = size
+        self._fps = fps
         self._worker: AvatarWorker | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._left = False
@@ -148,7 +154,7 @@ class RoomWorker:
         from avatar_core.worker.avatar_worker import AvatarWorker
         from avatar_provider_mock.face import MockFace
 
-        face = _WatchedFace(MockFace(), self._run)
+        face = _WatchedFace(MockFace(width=self._size, height=self._size, fps=self._fps), self._run)
         manners = self._manners
         options = WorkerOptions(
             audio_track_name=AUDIO_TRACK,

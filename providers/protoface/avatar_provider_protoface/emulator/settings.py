@@ -29,6 +29,8 @@ class EmulatorSettings:
         first_frame_seconds: From there to the first picture, where no worker joins a room.
         drain_seconds: From the end of a session to its worker being gone, where none joins.
         build_seconds: A custom avatar takes to be built.
+        size: Width and height of the picture, in pixels.
+        fps: Pictures a second.
         worker: Whether a real avatar joins the room, or the session only passes its states.
         host: Address to listen on.
         port: Port to listen on; 0 for any free one.
@@ -47,6 +49,8 @@ class EmulatorSettings:
     first_frame_seconds: float = 0.6
     drain_seconds: float = 0.2
     build_seconds: float = 5.0
+    size: int = 512
+    fps: float = 25.0
     worker: Literal["room", "none"] = "room"
     host: str = "127.0.0.1"
     port: int = 0

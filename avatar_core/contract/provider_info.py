@@ -1,0 +1,98 @@
+"""What a provider says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from avatar_core.contract.options import ProviderOptions
+
+CONTRACT_VERSION = 1
+"""Version of the hooks and records here; a provider states the one it was written for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A secret that the provider needs.
+
+    Args:
+        option: The option that carries it.
+        variable: The environment variable it is read from otherwise.
+        description: Where a user gets it.
+    """
+
+    option: str
+    variable: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFormat:
+    """The audio a provider takes: s16le mono at ``sample_rate`` Hz, None for any rate."""
+
+    sample_rate: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do.
+
+    Args:
+        idempotent_start: Two starts with one idempotency key make one session.
+        explicit_end: ``end_session`` stops the billing; else it stops by absence or timeout.
+        concurrent_sessions: Sessions at once as far as known, None for no known limit.
+        remote: The worker runs outside this machine: it cannot reach a loopback room url.
+        worker_can_subscribe: The worker needs to hear the room, so its token may subscribe.
+    """
+
+    idempotent_start: bool = False
+    explicit_end: bool = True
+    concurrent_sessions: int | None = None
+    remote: bool = True
+    worker_can_subscribe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderInfo:
+    """What ``describe_provider`` returns.
+
+    Args:
+        name: The entry-point name: lower case, digits, ``_``, ``-`` and ``.``.
+        title: The provider's name as people write it.
+        contract_version: The ``CONTRACT_VERSION`` it was written for.
+        options: Its options, a ``ProviderOptions`` subclass.
+        avatar_option: The option that the part behind the slash fills, as in ``name/avatar``.
+        tokens: Room tokens a start needs.
+        token_roles: A name for each token, in the order they are minted; the first is the avatar.
+        default_identity: Identity of the avatar participant unless the caller sets one.
+        default_name: Its display name; None takes the identity.
+        credentials: Secrets it needs.
+        audio: The audio it takes.
+        capabilities: What it can do.
+        rejoin_grace: Seconds an avatar that left may take to come back by itself.
+        report_lag: Seconds by which its playback reports lag behind the sound.
+        keep_alive_period: Seconds between ``keep_alive`` calls; None for none.
+        docs: Where its documentation is.
+    """
+
+    name: str
+    title: str
+    options: type[ProviderOptions]
+    contract_version: int = CONTRACT_VERSION
+    avatar_option: str | None = None
+    tokens: Literal["none", "one", "many"] = "one"
+    token_roles: tuple[str, ...] = ("avatar",)
+    default_identity: str = ""
+    default_name: str | None = None
+    credentials: tuple[Credential, ...] = ()
+    audio: AudioFormat = AudioFormat()
+    capabilities: Capabilities = Capabilities()
+    rejoin_grace: float = 5.0
+    report_lag: float = 0.0
+    keep_alive_period: float | None = None
+    docs: str | None = None
+
+    @property
+    def avatar_identity(self) -> str:
+        """Identity of the avatar participant unless the caller sets one."""
+        return self.default_identity or f"{self.name}-avatar-agent"

@@ -1,0 +1,94 @@
+"""A real room, an agent, a viewer and an emulated Protoface whose avatars join it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import utils
+
+from avatar_core.livekit_server import LiveKitServer
+from avatar_core.testing.call_stage import CallStage, open_call_stage
+from avatar_provider_protoface.emulator.emulator import ProtofaceEmulator, open_emulator
+from avatar_provider_protoface.emulator.records import SessionRecord
+from avatar_provider_protoface.emulator.settings import EmulatorSettings
+
+
+@dataclass(kw_only=True)
+class ProtofaceStage:
+    """What a test of a call needs.
+
+    Args:
+        call: Room, agent and viewer.
+        emulator: Protoface.
+        identity: Of the avatar; one of its own for every test, because LiveKit's sender and
+            receiver keep tables by identity for the whole process.
+        finished: Playback reports at the top of the agent's audio, in order.
+    """
+
+    call: CallStage
+    emulator: ProtofaceEmulator
+    identity: str = field(default_factory=lambda: f"face-{uuid.uuid4().hex[:8]}")
+    finished: list[Any] = field(default_factory=list)
+
+    @property
+    def session(self) -> SessionRecord:
+        """The one session there is."""
+        (session,) = self.emulator.sessions
+        return session
+
+    def watch_playback(self) -> None:
+        """Keep the reports from now on."""
+        output = self.call.agent_session.output.audio
+        assert output is not None
+        output.on("playback_finished", self.finished.append)
+
+    def published(self) -> dict[str, int]:
+        """Names of the avatar's tracks with their sources, as the viewer sees them."""
+        participant = self.call.viewer.room.remote_participants[self.identity]
+        return {each.name: each.source for each in participant.track_publications.values()}
+
+    async def until_over(self) -> None:
+        """Wait until the session is over."""
+        await self.call.viewer.until(lambda: self.session.over)
+
+    async def until_gone(self) -> None:
+        """Wait until the avatar has left the room."""
+        room = self.call.viewer.room
+        await self.call.viewer.until(lambda: self.identity not in room.remote_participants)
+
+
+@asynccontextmanager
+async def protoface_stage(server: LiveKitServer, **settings: Any) -> AsyncIterator[ProtofaceStage]:
+    """Open all of it; what is about sound does not pay for pictures."""
+    chosen: dict[str, Any] = {
+        "starts_per_minute": None, "claim_seconds": 0.0, "size": 64, "fps": 10.0,
+    }  # fmt: skip
+    utils.http_context._new_session_ctx()  # as a job has it; LiveKit's own plugin needs one
+    try:
+        async with (
+            open_emulator(EmulatorSettings(**{**chosen, **settings})) as emulator,
+            open_call_stage(server) as call,
+            microphone_of(call),
+        ):
+            yield ProtofaceStage(call=call, emulator=emulator)
+    finally:
+        await utils.http_context._close_http_ctx()
+
+
+@asynccontextmanager
+async def microphone_of(call: CallStage) -> AsyncIterator[None]:
+    """Let the viewer publish a mute microphone: without a user LiveKit makes no voice track."""
+    source = rtc.AudioSource(48000, 1)
+    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+    await call.viewer.room.local_participant.publish_track(
+        track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+    )
+    try:
+        yield
+    finally:
+        await source.aclose()
