@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 
@@ -30,15 +31,18 @@ class FaceGenerator(VideoGenerator):
         self._queue: asyncio.Queue[rtc.AudioFrame | AudioSegmentEnd] = asyncio.Queue()
         self._slices = AudioByteStream(RATE, 1, round(RATE / renderer.fps))
         self._began = time.monotonic()
+        self._arrived = asyncio.Event()
 
     async def push_audio(self, frame: rtc.AudioFrame | AudioSegmentEnd) -> None:
         if isinstance(frame, AudioSegmentEnd):
             for piece in self._slices.flush():
                 await self._queue.put(piece)
             await self._queue.put(frame)
+            self._arrived.set()
             return
         for piece in self._slices.push(frame.data):
             await self._queue.put(piece)
+        self._arrived.set()
 
     def clear_buffer(self) -> None:
         self._slices.clear()
@@ -66,13 +70,16 @@ class FaceGenerator(VideoGenerator):
         silence = np.zeros(0, np.int16)
         due = time.monotonic()
         while True:
-            try:
-                # Idle pictures come when they are due; sound is passed on as soon as it is there.
-                piece = await asyncio.wait_for(self._queue.get(), max(0.0, due - time.monotonic()))
-            except asyncio.TimeoutError:
-                due += period
+            # Idle pictures come when they are due; sound is passed on as soon as it is there.
+            if self._queue.empty():
+                self._arrived.clear()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), max(0.001, due - time.monotonic()))
+            if self._queue.empty():
+                due = max(due + period, time.monotonic())
                 yield self._draw(silence)
                 continue
+            piece = self._queue.get_nowait()
             if isinstance(piece, AudioSegmentEnd):
                 yield piece
                 continue

@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 from livekit import rtc
-from livekit.agents import utils
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
 from avatar_core.audio.audio_end import heard_since
 from avatar_core.audio.playback_rpc import (
-    CLEAR_BUFFER,
     PlaybackDispatcher,
     PlaybackListener,
     PlaybackReport,
 )
+from avatar_core.audio.stream_writer import StreamWriter
 from avatar_core.contract.audio_routes import DataStream
 from avatar_core.log import logger
 
-AUDIO_STREAM_TOPIC = "lk.audio_stream"
 ASSUMED_START = 1.0
 """Seconds after its first audio at which a segment counts as begun if nobody said so."""
 
 OVERDUE = 3.0
 """Seconds that a playback report may be late, on top of the provider's own lag."""
-
-CLEAR_RPC_TIMEOUT = 2.0
-"""Seconds for the avatar to answer a clear; a dead one is not heard of for 7 s otherwise."""
-
-WRITE_SIZE = 60_000
-"""Bytes written in one call; the SDK cuts them into packets itself."""
-
-SEND_AHEAD = 2.0
-"""Seconds sent ahead of what is played. A clear waits behind all that was sent before it: a 10 s
-sentence sent at once was heard for 0.9 s after an interruption, a minute for 6 s (livekit-server
-1.13.5, loopback)."""
 
 LAST_SOUND = 0.25
 """Seconds that the last sound takes to listeners: of a track that is taken away before, they drop
@@ -50,17 +34,10 @@ CUT_OFF_GRACE = 0.5
 rest is still to be said."""
 
 
-@dataclass(slots=True)
-class _Step:
-    kind: Literal["open", "write", "close", "clear"]
-    frame: rtc.AudioFrame | None = None
-
-
 class StreamSender(AudioOutput):
     """Sends one segment at a time to an avatar and learns from it how far it was heard.
 
-    ``capture_frame`` never waits: a task of its own writes, and exists only while there is
-    something to write.
+    ``capture_frame`` never waits: the writer has a task of its own.
 
     Args:
         room: The agent's room, connected.
@@ -86,9 +63,13 @@ class StreamSender(AudioOutput):
         self._route = route
         self._report_lag = report_lag
         self._on_failure = on_failure
-        self._steps: deque[_Step] = deque()
-        self._writer: rtc.ByteStreamWriter | None = None
-        self._write_task: asyncio.Task[None] | None = None
+        self._writer = StreamWriter(
+            room=room,
+            identity=route.identity,
+            on_sent=self._sent,
+            on_refused=self._refused,
+            on_failure=self._failed,
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._start_timer: asyncio.TimerHandle | None = None
         self._begun = False
@@ -99,9 +80,6 @@ class StreamSender(AudioOutput):
         self._flushed = False
         self._cleared = False
         self._cut_off_at: float | None = None
-        self._sent_until = 0.0
-        self._dropped = 0
-        self._hurry = asyncio.Event()
         self._first_sent_at: float | None = None
         self._started_at: float | None = None
         self._unanswered = 0
@@ -117,18 +95,18 @@ class StreamSender(AudioOutput):
         await super().capture_frame(frame)
         if not self._begun:
             self._begin()
-            self._add(_Step("open", frame))
+            self._writer.open(frame)
         self._pushed += frame.duration
         # Sound that comes late is played late: the end moves on with it.
         self._ends_at = max(self._ends_at, time.time()) + frame.duration
-        self._add(_Step("write", frame))
+        self._writer.write(frame)
 
     def flush(self) -> None:
         """End the segment: the stream is closed behind what is queued."""
         super().flush()
         if self._begun and not self._flushed:
             self._flushed = True
-            self._add(_Step("close"))
+            self._writer.close()
             self._watch_for_report()
 
     def clear_buffer(self) -> None:
@@ -139,14 +117,12 @@ class StreamSender(AudioOutput):
             self.give_up()  # it is silent already, and has said how far it got
             return
         self._cleared = True
-        self._drop_unsent()
-        self._add(_Step("close"))
-        self._add(_Step("clear"))
+        self._writer.clear()
         self._set_timer(self._route.clear_timeout + self._report_lag, self._report_is_missing)
 
     def give_up(self) -> None:
         """Expect no report any more: the avatar is gone; how far it got is estimated."""
-        self._drop_unsent()
+        self._writer.drop()
         if self._begun:
             self._settle(position=self._estimate(), interrupted=True)
 
@@ -158,11 +134,7 @@ class StreamSender(AudioOutput):
             await self._over.wait()
             await asyncio.sleep(LAST_SOUND)
         self._stop_listening()
-        self._steps.clear()
-        if self._write_task is not None and not self._write_task.done():
-            self._write_task.cancel()
-            await asyncio.wait([self._write_task])
-        await self._close_stream()
+        await self._writer.aclose()
         self.give_up()
         self._set_timer(None)
 
@@ -216,8 +188,8 @@ class StreamSender(AudioOutput):
             return  # an avatar that ends a segment on a gap in the stream; ours is still open
         if report.interrupted and not self._cleared:
             self._cut_off_at = report.position
-            self._drop_unsent()
-            self._add(_Step("close"))
+            self._writer.drop()
+            self._writer.close()
             self._set_timer(CUT_OFF_GRACE, self.give_up)
             return
         self._settle(position=min(report.position, self._pushed), interrupted=report.interrupted)
@@ -254,85 +226,19 @@ class StreamSender(AudioOutput):
         if delay is not None and action is not None:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), action)
 
-    # --- writing --------------------------------------------------------------------------------
+    # --- what the writer tells ------------------------------------------------------------------
 
-    def _add(self, step: _Step) -> None:
-        self._steps.append(step)
-        if self._write_task is None or self._write_task.done():
-            self._write_task = asyncio.create_task(self._write_all(), name="avatar-stream-sender")
+    def _refused(self) -> None:
+        if self._begun and self._cleared:
+            self._unanswered += 1
+            self._settle(position=self._estimate(), interrupted=True)
 
-    async def _write_all(self) -> None:
-        try:
-            while self._steps:
-                await self._take(self._steps.popleft())
-        except Exception as exc:  # noqa: BLE001 - the SDK raises several, all mean the same here
-            logger.error(
-                "speech could not be sent to the avatar",
-                extra={"identity": self._route.identity, "error_type": type(exc).__name__},
-            )
-            self._writer = None
-            self._steps.clear()
-            if self._on_failure is not None:
-                self._on_failure(exc)
-            self.give_up()
+    def _failed(self, error: Exception) -> None:
+        if self._on_failure is not None:
+            self._on_failure(error)
+        self.give_up()
 
-    async def _take(self, step: _Step) -> None:
-        if step.kind == "open":
-            assert step.frame is not None
-            await self._close_stream()
-            self._writer = await self._room.local_participant.stream_bytes(
-                name=utils.shortuuid("AUDIO_"),
-                topic=AUDIO_STREAM_TOPIC,
-                destination_identities=[self._route.identity],
-                attributes={
-                    "sample_rate": str(step.frame.sample_rate),
-                    "num_channels": str(step.frame.num_channels),
-                },
-            )
-        elif step.kind == "write":
-            assert step.frame is not None
-            data, seconds = bytearray(step.frame.data), step.frame.duration
-            while self._steps and self._steps[0].kind == "write" and len(data) < WRITE_SIZE:
-                following = self._steps.popleft().frame
-                assert following is not None
-                data += following.data
-                seconds += following.duration
-            await self._write(bytes(data), seconds)
-        elif step.kind == "close":
-            await self._close_stream()
-        else:
-            await self._clear()
-
-    async def _write(self, data: bytes, seconds: float) -> None:
-        """Send sound in pieces, none of it long before it is played."""
-        dropped = self._dropped
-        for begin in range(0, len(data), WRITE_SIZE):
-            await self._wait_for_playback()
-            if self._dropped != dropped or self._writer is None:
-                return
-            piece = data[begin : begin + WRITE_SIZE]
-            await self._writer.write(piece)
-            # Never later than it is played: what comes after a pause of the TTS plays at once.
-            self._sent_until = max(self._sent_until, time.time()) + seconds * len(piece) / len(data)
-            self._sent_first()
-
-    async def _wait_for_playback(self) -> None:
-        early = self._sent_until - time.time() - SEND_AHEAD
-        if early <= 0:
-            return
-        self._hurry.clear()
-        try:
-            await asyncio.wait_for(self._hurry.wait(), early)
-        except asyncio.TimeoutError:
-            return
-
-    def _drop_unsent(self) -> None:
-        self._steps.clear()
-        self._sent_until = 0.0
-        self._dropped += 1
-        self._hurry.set()
-
-    def _sent_first(self) -> None:
+    def _sent(self) -> None:
         if self._first_sent_at is not None:
             return
         self._first_sent_at = time.time()
@@ -347,32 +253,3 @@ class StreamSender(AudioOutput):
         if self._start_timer is not None:
             self._start_timer.cancel()
             self._start_timer = None
-
-    async def _close_stream(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            try:
-                await writer.aclose()
-            except Exception as exc:  # noqa: BLE001 - nothing is lost by it
-                # The receiver ends a stream that is superseded or idle by itself.
-                logger.debug("audio stream not closed", extra={"error_type": type(exc).__name__})
-
-    async def _clear(self) -> None:
-        try:
-            await asyncio.wait_for(
-                self._room.local_participant.perform_rpc(
-                    destination_identity=self._route.identity,
-                    method=CLEAR_BUFFER,
-                    payload="",
-                    response_timeout=CLEAR_RPC_TIMEOUT,
-                ),
-                CLEAR_RPC_TIMEOUT,
-            )
-        except (rtc.RpcError, asyncio.TimeoutError) as exc:
-            logger.warning(
-                "the avatar did not take the interruption",
-                extra={"identity": self._route.identity, "error_type": type(exc).__name__},
-            )
-            if self._begun and self._cleared:
-                self._unanswered += 1
-                self._settle(position=self._estimate(), interrupted=True)

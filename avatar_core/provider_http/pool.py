@@ -51,13 +51,15 @@ class HttpPool:
 def _open(*, trust_env: bool) -> aiohttp.ClientSession:
     import aiohttp
 
+    from avatar_core.provider_http.trust import trusted_certificates
+
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(_mark_sent)
     return aiohttp.ClientSession(
         trust_env=trust_env,
         # An API has no use for cookies, and none of one call may turn up in another.
         cookie_jar=aiohttp.DummyCookieJar(),
-        connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_SECONDS),
+        connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_SECONDS, ssl=trusted_certificates()),
         trace_configs=[trace],
     )
 

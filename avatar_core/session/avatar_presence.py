@@ -46,6 +46,7 @@ class AvatarPresence:
             ("participant_connected", self._participant_changed),
             ("participant_disconnected", self._participant_changed),
             ("track_published", self._track_published),
+            ("track_subscribed", self._track_subscribed),
             ("track_unpublished", self._track_unpublished),
             ("participant_active", self._participant_changed),
             ("connection_state_changed", self._look),
@@ -80,6 +81,16 @@ class AvatarPresence:
         if participant.identity in self._identities:
             self._keep_away(publication, participant)
             self._look()
+
+    def _track_subscribed(
+        self,
+        track: rtc.Track,
+        publication: rtc.RemoteTrackPublication,
+        participant: rtc.RemoteParticipant,
+    ) -> None:
+        # The server's own subscription can cross the refusal on the way; in one of five joins it
+        # did, and the media came for good (livekit-server 1.13.5).
+        self._keep_away(publication, participant)
 
     def _track_unpublished(
         self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant

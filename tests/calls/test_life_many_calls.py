@@ -97,8 +97,9 @@ async def test_calls_at_once_with_one_avatar_identity_do_not_meet(
         async with open_call_stage(livekit_server) as stage:
             hz = 300 + 100 * number
             await one_call(stage, seconds=1.0, hz=hz, alone=False)
-            spectrum = np.abs(np.fft.rfft(stage.viewer.heard[MOCK].samples, n=SAMPLE_RATE))
-            assert abs(int(spectrum.argmax()) - hz) <= 5, "another call's sentence was heard"
+            samples = stage.viewer.heard[MOCK].samples
+            loudest = int(np.abs(np.fft.rfft(samples)).argmax()) / len(samples) * SAMPLE_RATE
+            assert abs(loudest - hz) <= 10, "another call's sentence was heard"
 
     tasks = asyncio.all_tasks()
     outcomes = await asyncio.gather(*(call(n) for n in range(8)), return_exceptions=True)

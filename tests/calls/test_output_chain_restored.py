@@ -76,7 +76,7 @@ async def test_avatar_first_the_agent_keeps_a_voice_and_nothing_is_left_after_it
     assert len(tracks) == 1
     await session.aclose()
     await stage.viewer.until(lambda: not stage.room.local_participant.track_publications)
-    assert room_listeners(stage) == room_before
+    await stage.viewer.until(lambda: room_listeners(stage) == room_before, timeout=5)
 
 
 @pytest.mark.parametrize("order", ["avatar first", "session first"])

@@ -11,6 +11,7 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, JobExecutorType
 
 from avatar_core.livekit_server import LiveKitServer
+from tests.session.scripted_provider import eventually
 
 Entrypoint = Callable[[JobContext], Awaitable[None]]
 
@@ -38,7 +39,13 @@ async def agent_server(
         load_fnc=lambda: 0.0,
         drain_timeout=1,
     )
-    agents.rtc_session(entrypoint, agent_name=agent_name)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def recorded(ctx: JobContext) -> None:
+        loops.append(asyncio.get_running_loop())
+        await entrypoint(ctx)
+
+    agents.rtc_session(recorded, agent_name=agent_name)
     ready = asyncio.Event()
     agents.on("worker_registered" if registered else "worker_started", lambda *_: ready.set())
     running = asyncio.create_task(agents.run(devmode=True, unregistered=not registered))
@@ -50,6 +57,10 @@ async def agent_server(
     finally:
         await agents.aclose()
         await asyncio.wait_for(running, 30)
+        for loop in loops:
+            # LiveKit leaves the loops of its job threads open (livekit-agents 1.8.9).
+            await eventually(lambda loop=loop: not loop.is_running())  # type: ignore[misc]
+            loop.close()
 
 
 async def dispatch(server: LiveKitServer, *, agent_name: str, room: str) -> None:

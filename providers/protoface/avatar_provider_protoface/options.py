@@ -20,7 +20,7 @@ LONGEST_SESSION = 3600.0
 METADATA_BYTES = 8 * 1024
 _PROTOFACE_PREFIX = "_avatar."
 
-ApiKeyOption = SecretStr | Callable[[], Awaitable[str | SecretStr]]
+ApiKeyOption = SecretStr | Callable[..., Awaitable[str | SecretStr]]
 MetadataValue = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool | None
 
 # A None for these asks for the environment and the default, as in LiveKit's own plugin.

@@ -72,7 +72,8 @@ async def test_a_whole_call(livekit_server: LiveKitServer, which: str, profile: 
 
             await asyncio.wait_for(agent.say("one", audio=tone(seconds=1.5)).wait_for_playout(), 20)
             await viewer.until_silent(stage.identity)
-            assert viewer.heard[stage.identity].loud_seconds() == pytest.approx(1.5, abs=0.25)
+            # A receiver stretches sound while its jitter buffer settles, more on a busy machine.
+            assert 1.3 < viewer.heard[stage.identity].loud_seconds() < 2.3
             assert stage.finished[0].playback_position == pytest.approx(1.5, abs=0.15)
             assert not stage.finished[0].interrupted
 

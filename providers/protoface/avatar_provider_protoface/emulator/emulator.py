@@ -48,8 +48,8 @@ class ProtofaceEmulator:
 
     @property
     def requests(self) -> list[SeenRequest]:
-        """All requests so far, in order."""
-        return self._gate.seen
+        """The latest requests, in order."""
+        return list(self._gate.seen)
 
     @property
     def sessions(self) -> list[SessionRecord]:

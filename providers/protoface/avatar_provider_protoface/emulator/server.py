@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ logger = logging.getLogger("avatar_provider_protoface.emulator")
 
 PUBLIC = frozenset({("GET", "/v1/status"), ("GET", "/v1/billing/plans")})
 CONTROL_PREFIX = "/_emulator"
+KEPT_REQUESTS = 10_000
 LARGEST_BODY = 20 * 1024 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,12 +55,12 @@ class Gate:
     Args:
         settings: Keys and clock.
         faults: Calls that go wrong.
-        seen: All requests to ``/v1``, in order.
+        seen: The latest requests to ``/v1``, in order.
     """
 
     settings: EmulatorSettings
     faults: FaultQueue = field(default_factory=FaultQueue)
-    seen: list[SeenRequest] = field(default_factory=list)
+    seen: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
 
     def make_app(self) -> web.Application:
         """Make the application; routes are added by others."""

@@ -179,6 +179,7 @@ class SessionRun:
             self.record.failed_at = self._clock.now()
         else:
             self.record.ended_at = self._clock.now()
+        self.record.token = ""  # nothing has a use for it any more
         self._to(status)
 
     def _to(self, status: str) -> None:
