@@ -232,7 +232,10 @@ def test_sixty_columns_are_enough(
     assert "\u2026" not in out
 
 
-def test_a_pipe_gets_one_line_for_each_provider_and_no_colour(site: Site, avatar: Avatar) -> None:
+def test_a_pipe_gets_one_line_for_each_provider_and_no_colour(
+    site: Site, avatar: Avatar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # set by pytest-xdist, and a wish if set
     name = "x" * 120
     site.provider(name)
     out = avatar("providers")[1]

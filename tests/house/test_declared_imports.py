@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from tests.house.tree import ROOT, projects
 
 # Only who runs tests imports it, and then has it.
-_OF_A_TEST_RUN = {("avatar_core", "pytest")}
+_OF_A_TEST_RUN = {("avatar_core", "pytest"), ("avatar_provider_protoface", "pytest")}
 
 
 def imported(package: Path) -> Iterator[tuple[str, str]]:

@@ -81,7 +81,7 @@ def test_a_container_without_certificates_has_certifis(monkeypatch: pytest.Monke
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     paths = ssl.get_default_verify_paths()
     monkeypatch.setattr(
-        "ssl.get_default_verify_paths", lambda: paths._replace(cafile=None, capath=None)
+        "ssl.get_default_verify_paths", lambda: paths._replace(cafile="", capath="")
     )
     trust._context.cache_clear()
     assert len(trust.trusted_certificates().get_ca_certs()) > 50
