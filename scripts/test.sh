@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run the test suite: sh scripts/test.sh [pytest's arguments]
-#   JOBS=4               test processes side by side (a call mostly waits for real time); 0: one, here
+#   JOBS=3               test processes side by side (a call mostly waits for real time); 0: one, here
 #   REPORT=reports       folder for junit.xml and the list of deselected tests
 #   COVERAGE_MINIMUM=95  measure branch coverage of avatar_core and fail below
 set -eu
@@ -10,7 +10,7 @@ bin=.venv/bin
 # Shows its progress here, once, instead of in every test process.
 "$bin/python" -m avatar_core.livekit_server >/dev/null
 
-set -- "--numprocesses=${JOBS:-4}" --dist=worksteal "$@"
+set -- "--numprocesses=${JOBS:-3}" --dist=worksteal "$@"
 if [ -n "${REPORT:-}" ]; then
     mkdir -p "$REPORT"
     rm -f "$REPORT/junit.xml" "$REPORT/deselected.txt"

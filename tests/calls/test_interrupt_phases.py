@@ -15,7 +15,7 @@ from tests.calls.speech_sound import assert_whole, read_sweep, since, sweep
 
 AVATAR = "mock-avatar-agent"
 
-LATE = 0.8
+LATE = 1.5
 """Seconds after an interruption at which the room must be silent; generous, for a busy machine."""
 
 

@@ -47,7 +47,7 @@ async def test_an_avatar_that_reports_nothing_can_be_interrupted(stage: CallStag
         await asyncio.wait_for(session.interrupt(), 8)
         await asyncio.wait_for(handle.wait_for_playout(), 8)
         last = await stage.viewer.until_silent(AVATAR, seconds=0.6)
-        assert last < moment + 0.8
+        assert last < moment + 1.5
         assert log.finished[0].interrupted
         assert 0 < log.finished[0].playback_position <= 2
 
