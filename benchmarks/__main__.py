@@ -11,12 +11,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from avatar_cost import many_avatars, one_avatar
-from call_times import first_frames, lip_sync, milliseconds, picture_rates, speech_times
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from avatar_core.livekit_server import LiveKitServer
+from benchmarks.avatar_cost import many_avatars, one_avatar
+from benchmarks.call_times import first_frames, lip_sync, milliseconds, picture_rates, speech_times
 
 Row = tuple[str, str, str, str]
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from json_process import JsonProcess
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import open_call_stage, room_token, tone
+from benchmarks.json_process import JsonProcess
 
 KINDS = ("prepared", "mock", "runner")
 SUSTAINED = 0.95
@@ -20,7 +20,7 @@ MOST = 32
 
 @asynccontextmanager
 async def senders(kind: str) -> AsyncIterator[JsonProcess]:
-    process = await JsonProcess().start("sender_process.py", kind)
+    process = await JsonProcess().start("sender_process", kind)
     try:
         await process.until(lambda line: True, timeout=60)
         yield process
@@ -67,7 +67,7 @@ async def one_avatar(server: LiveKitServer, *, rounds: int = 3) -> dict[str, dic
                 await stage.start_agent()
                 if kind == "runner":  # it shows nothing before it has been heard
                     await process.tell(f"{server.url} {stage.token('avatar', kind='agent')}")
-                    await stage.agent_session.say("begin", audio=tone(seconds=1))
+                    await stage.agent_session.say("begin", audio=tone(seconds=1)).wait_for_playout()
                 else:
                     await add(process, server, stage.room_name, 1)
                 await asyncio.sleep(4)

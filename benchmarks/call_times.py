@@ -10,17 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from json_process import JsonProcess
 from livekit import rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput
-from measuring_renderers import Flash
-from runner_peer import RunnerAvatar
 
 from avatar_core import AvatarSession
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import CallStage, open_call_stage, room_token, tone
 from avatar_core.worker import AvatarWorker, Renderer
 from avatar_provider_mock.face import MockFace
+from benchmarks.json_process import JsonProcess
+from benchmarks.measuring_renderers import Flash
+from benchmarks.runner_peer import RunnerAvatar
 
 ROUNDS = 12
 STARTS = 20
@@ -41,7 +41,7 @@ class Path:
 
 async def viewer_of(stage: CallStage, what: str) -> JsonProcess:
     process = await JsonProcess().start(
-        "viewer_process.py", stage.server.url, stage.token("watcher"), what
+        "viewer_process", stage.server.url, stage.token("watcher"), what
     )
     await process.until(lambda line: line["kind"] == "ready")
     return process
@@ -157,7 +157,9 @@ async def picture_rates(server: LiveKitServer) -> dict[str, float]:
     for make in (mock, runner):
         async with make(server, "both") as path:
             start = len(path.viewer.lines)
-            await path.stage.agent_session.say("measured", audio=tone(seconds=12))
+            await path.stage.agent_session.say(
+                "measured", audio=tone(seconds=12)
+            ).wait_for_playout()
             await path.viewer.until(lambda line: line["kind"] == "picture", start=start)
             rates[path.name] = rate(path)
     return rates
@@ -188,7 +190,7 @@ async def lip_sync(server: LiveKitServer) -> dict[str, list[float]]:
     """Seconds by which the picture comes after the sound at a viewer: test picture, and mouth."""
     offsets: dict[str, list[float]] = {}
     async with mock(server, "both") as path:
-        await path.stage.agent_session.say("bursts", audio=bursts())
+        await path.stage.agent_session.say("bursts", audio=bursts()).wait_for_playout()
         offsets["mock, its mouth"] = steps(path.viewer, path.speaker)
     async with open_call_stage(server) as stage:
         viewer = await viewer_of(stage, "both")
@@ -198,12 +200,12 @@ async def lip_sync(server: LiveKitServer) -> dict[str, list[float]]:
         )
         await stage.start_agent()
         await worker.start(server.url, room_token(server, "flash", stage.room_name, kind="agent"))
-        await stage.agent_session.say("bursts", audio=bursts())
+        await stage.agent_session.say("bursts", audio=bursts()).wait_for_playout()
         offsets["our worker, test picture"] = steps(viewer, "flash")
         await viewer.stop()
         await worker.aclose()
     async with runner(server, "both", Flash) as path:
-        await path.stage.agent_session.say("bursts", audio=bursts())
+        await path.stage.agent_session.say("bursts", audio=bursts()).wait_for_playout()
         offsets["AvatarRunner, test picture"] = steps(path.viewer, path.speaker)
     return offsets
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class JsonProcess:
@@ -24,8 +24,10 @@ class JsonProcess:
     async def start(self, program: str, *arguments: str) -> JsonProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(FOLDER / program),
+            "-m",
+            f"benchmarks.{program}",
             *arguments,
+            cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import psutil
-from measuring_renderers import Prepared
-from runner_peer import RunnerAvatar
 
 from avatar_core.worker import AvatarWorker, Moment, Renderer
 from avatar_provider_mock.face import MockFace
+from benchmarks.measuring_renderers import Prepared
+from benchmarks.runner_peer import RunnerAvatar
 
 
 def prepared() -> list[Any]:

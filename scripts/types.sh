@@ -20,7 +20,8 @@ check() {
 }
 
 check . avatar_core tests conftest.py scripts/environment.py scripts/test_versions.py \
-    scripts/check_report.py scripts/leftovers.py benchmarks examples
+    scripts/check_report.py scripts/leftovers.py benchmarks examples/voice_agent.py
+check examples/provider .
 for project in providers/*/pyproject.toml; do
     check "${project%/pyproject.toml}" .
 done

@@ -6,6 +6,8 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
+from avatar_core.log import logger
+
 if TYPE_CHECKING:
     from livekit.agents import JobContext
 
@@ -38,7 +40,10 @@ def close_with_job(job: JobContext, session: Closable) -> None:
         held = sessions
 
         async def close_avatar_sessions() -> None:
-            await asyncio.gather(*(session.aclose() for session in list(held)))
+            closing = (session.aclose() for session in list(held))
+            for outcome in await asyncio.gather(*closing, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    logger.error("an avatar session was not closed", exc_info=outcome)
 
         job.add_shutdown_callback(close_avatar_sessions)
     sessions.add(session)

@@ -22,6 +22,9 @@ from avatar_core.worker.tasks import bounded, log_failure
 from avatar_core.worker.video import PicturePump, RendererGuard
 
 _DEFAULT_OPTIONS = WorkerOptions()
+REASON_SECONDS = 0.2
+"""Seconds that the reason of a disconnect may come later than the disconnect itself."""
+
 _REMOVED = frozenset(
     {
         rtc.DisconnectReason.PARTICIPANT_REMOVED,
@@ -231,6 +234,7 @@ class AvatarWorker:
             state_changed=self.set_agent_state,
         )
         room.on("disconnected", self._on_disconnected)
+        room.on("connection_state_changed", self._on_connection_changed)
         size = (self._renderer.width, self._renderer.height)
         fps = float(self._renderer.fps)
         if faults.publish_video:
@@ -249,9 +253,20 @@ class AvatarWorker:
         self._identity = room.local_participant.identity
         self._receiver.answer_clear()
         self._presence.start()
-        await publish(
+        self._player.hold()
+        sound = await publish(
             room, audio=self._audio, video=self._video, size=size, fps=fps, options=options
         )
+        self._spawn("listener", self._wait_for_listener(sound))
+
+    async def _wait_for_listener(self, sound: rtc.LocalTrackPublication) -> None:
+        """Hold speech until somebody has subscribed: what is said before is heard by nobody."""
+        try:
+            await asyncio.wait_for(sound.wait_for_subscription(), self._options.listener_wait)
+        except asyncio.TimeoutError:
+            logger.info("nobody listens to the avatar yet; it speaks all the same")
+        if self._player is not None:
+            self._player.release()
 
     def _pictures(self, video: rtc.VideoSource, size: tuple[int, int], fps: float) -> PicturePump:
         return PicturePump(
@@ -283,6 +298,13 @@ class AvatarWorker:
 
     def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
         self._end_soon(CloseReason.REMOVED if reason in _REMOVED else CloseReason.DISCONNECTED)
+
+    def _on_connection_changed(self, state: object) -> None:
+        # rtc 1.1.21 loses one of five "disconnected" events, and the reason with it.
+        if state == rtc.ConnectionState.CONN_DISCONNECTED:
+            asyncio.get_running_loop().call_later(
+                REASON_SECONDS, self._end_soon, CloseReason.DISCONNECTED
+            )
 
     def _end_soon(self, reason: CloseReason) -> None:
         if self._closing is None:
@@ -318,6 +340,7 @@ class AvatarWorker:
         if room is None:
             return
         room.off("disconnected", self._on_disconnected)
+        room.off("connection_state_changed", self._on_connection_changed)
         try:
             await self._fall_silent_for_good(room)
         finally:

@@ -72,6 +72,8 @@ class WorkerOptions:
             stays for good.
         agent_join_timeout: Seconds to wait for an agent that is not in the room when the worker
             joins; None waits for good.
+        listener_wait: Seconds for which speech is held until somebody has subscribed to the
+            sound; a room without listeners is not waited for longer.
         connect_timeout: Seconds for each attempt to reach the server.
         close_timeout: Upper limit in seconds for the last reports and for leaving the room,
             each.
@@ -88,6 +90,7 @@ class WorkerOptions:
     stream_idle_timeout: float = 10.0
     leave_when_agent_gone: float | None = 10.0
     agent_join_timeout: float | None = 60.0
+    listener_wait: float = 1.0
     connect_timeout: float = 5.0
     close_timeout: float = 2.0
     faults: WorkerFaults = field(default_factory=WorkerFaults)
@@ -101,6 +104,6 @@ class WorkerOptions:
             )
         if self.lookahead < 0.04:
             raise ValueError(f"lookahead must be at least 0.04 seconds, got {self.lookahead}")
-        for name in ("stream_idle_timeout", "connect_timeout", "close_timeout"):
+        for name in ("stream_idle_timeout", "listener_wait", "connect_timeout", "close_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")

@@ -80,6 +80,7 @@ class SpeechPlayer:
         self._playing: deque[_Playing] = deque()  # pushed in part at least; the last may go on
         self._waiting: deque[Segment] = deque()
         self._begun: deque[_Playing] = deque(maxlen=8)  # for pictures of what was just heard
+        self._held = False
         self._wake = asyncio.Event()
         self._interruptions = 0
 
@@ -139,9 +140,18 @@ class SpeechPlayer:
                 if timer is not None:
                     timer.cancel()
 
+    def hold(self) -> None:
+        """Play nothing until ``release``."""
+        self._held = True
+
+    def release(self) -> None:
+        """Play what was held."""
+        self._held = False
+        self._wake.set()
+
     async def _feed(self) -> None:
         """Push until the queue is full enough or there is nothing to push."""
-        while True:
+        while not self._held:
             now = self._clock()
             current = self._current()
             if current is None:

@@ -57,7 +57,7 @@ async def publish(
     size: tuple[int, int],
     fps: float,
     options: WorkerOptions,
-) -> None:
+) -> rtc.LocalTrackPublication:
     """Publish both tracks at once, without waiting for a subscriber.
 
     Args:
@@ -67,6 +67,9 @@ async def publish(
         size: Width and height of the pictures.
         fps: Pictures per second.
         options: Names, codec, bit rate.
+
+    Returns:
+        The publication of the sound.
 
     Raises:
         PublishTrackError: The server refused a track.
@@ -79,7 +82,8 @@ async def publish(
         video_track = rtc.LocalVideoTrack.create_video_track(options.video_track_name, video)
         video_options = _video_options(size=size, fps=fps, options=options)
         publications.append(participant.publish_track(video_track, video_options))
-    await asyncio.gather(*publications)
+    sound, *_ = await asyncio.gather(*publications)
+    return sound
 
 
 def _video_options(

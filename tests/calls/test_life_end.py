@@ -13,7 +13,13 @@ from avatar_core.contract.errors import ProviderUnavailableError
 from avatar_core.contract.models import EndRequest
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import SMALL_FACE
-from tests.session.call_footprint import chain, footprint, nothing_left_behind, own_tasks
+from tests.session.call_footprint import (
+    chain,
+    footprint,
+    nothing_left_behind,
+    own_tasks,
+    until_listened_to,
+)
 from tests.session.scripted_provider import ScriptedProvider, eventually, registered
 
 MOCK = "mock-avatar-agent"
@@ -53,6 +59,7 @@ async def start_both(
     if not agent_first:
         await stage.start_agent(**agent)
     await avatar.wait_for_join(timeout=15)
+    await until_listened_to(stage, MOCK)
 
 
 async def until_only(stage: CallStage, *identities: str) -> None:
@@ -161,6 +168,7 @@ async def test_a_new_avatar_in_mid_sentence_leaves_no_old_one_in_the_chain(
         avatar = AvatarSession("mock", **SMALL_FACE)
         await start(avatar, stage)
         await avatar.wait_for_join(timeout=15)
+        await until_listened_to(stage, MOCK)
         speech = stage.agent_session.say("a long one", audio=tone(seconds=2))
         await stage.viewer.until_heard(MOCK, seconds=0.2, since=time.monotonic())
         await avatar.aclose()
@@ -177,6 +185,7 @@ async def test_a_new_avatar_after_one_that_was_started_first_speaks_and_closes(
         if index == 0:
             await stage.start_agent()
         await avatar.wait_for_join(timeout=15)
+        await until_listened_to(stage, MOCK)
         since = time.monotonic()
         await stage.agent_session.say("face", audio=tone(seconds=0.5)).wait_for_playout()
         await stage.viewer.until_heard(MOCK, seconds=0.4, since=since)

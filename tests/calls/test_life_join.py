@@ -17,6 +17,7 @@ from avatar_core.contract.models import StartedSession, StartRequest
 from avatar_core.session.states import AvatarAvailabilityChangedEvent, AvatarStateChangedEvent
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import SMALL_FACE
+from tests.session.call_footprint import until_listened_to
 from tests.session.scripted_provider import (
     ListeningProvider,
     Make,
@@ -246,6 +247,7 @@ async def test_an_avatar_that_joins_late_speaks_from_then_on(stage: CallStage) -
 
         await avatar.wait_for_join(timeout=15)
         await stage.viewer.until_silent("agent")
+        await until_listened_to(stage, MOCK)
         since = time.monotonic()
         await stage.agent_session.say("two", audio=tone(seconds=0.5)).wait_for_playout()
         await stage.viewer.until_heard(MOCK, seconds=0.4)
@@ -262,9 +264,10 @@ async def test_a_greeting_during_the_join_is_held_and_said_whole_by_the_avatar(
         await start(avatar, stage)
         if not agent_first:
             await stage.start_agent()
-        speech = stage.agent_session.say("good morning", audio=tone(seconds=1.0))
+        speech = stage.agent_session.say("good morning", audio=tone(seconds=2.0))
         await speech.wait_for_playout()
-        await stage.viewer.until_heard(MOCK, seconds=0.95)
+        # The viewer subscribes while it begins.
+        await stage.viewer.until_heard(MOCK, seconds=1.5)
         assert avatar.state == "live"
         assert stage.viewer.heard["agent"].loud_seconds() == 0
         assert not speech.interrupted
@@ -305,6 +308,7 @@ async def test_an_avatar_that_comes_back_speaks_again(stage: CallStage) -> None:
         avatar.on("state_changed", lambda event: told.append((event.old_state, event.new_state)))
         await start(avatar, stage)
         await eventually(lambda: ("voice_only", "live") in told)
+        await until_listened_to(stage, MOCK)
         since = time.monotonic()
         await stage.agent_session.say("hello", audio=tone(seconds=0.5)).wait_for_playout()
         await stage.viewer.until_heard(MOCK, seconds=0.4, since=since)

@@ -17,7 +17,7 @@ from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.contract import errors
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import SMALL_FACE, avatar_in
-from tests.session.call_footprint import own_tasks
+from tests.session.call_footprint import own_tasks, until_listened_to
 from tests.session.scripted_provider import eventually
 
 MOCK = "mock-avatar-agent"
@@ -35,7 +35,8 @@ def worker_processes() -> list[psutil.Process]:
     return found
 
 
-async def say(stage: CallStage, *, seconds: float = 0.5) -> None:
+async def say(stage: CallStage, *, seconds: float = 0.5, who: str = MOCK) -> None:
+    await until_listened_to(stage, who)
     speech = stage.agent_session.say("hello", audio=tone(seconds=seconds))
     await asyncio.wait_for(speech.wait_for_playout(), 30)
 
@@ -128,7 +129,7 @@ async def test_it_leaves_for_good(stage: CallStage) -> None:
     async with avatar_in(stage, leave_after=0.3) as avatar:
         await until_gone(stage)
         await eventually(lambda: avatar.state == "voice_only")
-        await say(stage)
+        await say(stage, who="agent")
         await stage.viewer.until_heard("agent", seconds=0.3)
 
 

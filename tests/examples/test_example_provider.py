@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from livekit import rtc
+
 from avatar_core import AvatarSession, register_provider, unregister_provider
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import open_call_stage, tone
-from livekit import rtc
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "provider"
 AVATAR = "pulse-avatar-agent"
@@ -28,7 +29,9 @@ def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         del sys.modules[name]
 
 
-def bright_share(picture: rtc.VideoFrame) -> float:
+def bright_share(picture: rtc.VideoFrame | None) -> float:
+    if picture is None:
+        return 0.0
     luma = bytes(picture.data)[: picture.width * picture.height]
     return sum(value > 128 for value in luma[::7]) / len(luma[::7])
 
@@ -48,11 +51,7 @@ async def test_the_example_provider_is_heard_and_its_disc_pulses_with_the_voice(
             assert quiet is not None
             speech = stage.agent_session.say("la", audio=tone(seconds=3, level=12000))
             await viewer.until_heard(AVATAR, seconds=1)
-            await viewer.until(
-                lambda: (
-                    viewer.seen[AVATAR].latest is not None
-                    and bright_share(viewer.seen[AVATAR].latest) > 2 * bright_share(quiet)
-                )
-            )
+            calm = bright_share(quiet)
+            await viewer.until(lambda: bright_share(viewer.seen[AVATAR].latest) > 2 * calm)
             await speech.wait_for_playout()
         await viewer.until(lambda: AVATAR not in viewer.room.remote_participants)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,21 @@ async def nothing_left_behind(stage: CallStage, before: Footprint, *, alone: boo
     while left() and loop.time() < deadline:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0.01)
     assert not left(), "\n".join(left())
+
+
+async def until_listened_to(stage: CallStage, identity: str) -> None:
+    """Wait until the viewer receives somebody's sound, silence too.
+
+    Somebody who speaks as soon as he is in the room is not heard by those who have not
+    subscribed yet, which takes 0.1-0.2 s, and longer on a busy machine.
+    """
+    since = time.monotonic()
+    await stage.viewer.until(
+        lambda: (
+            bool(stage.viewer.heard[identity].times)
+            and stage.viewer.heard[identity].times[-1] >= since
+        )
+    )
 
 
 def listeners(emitter: Any) -> dict[str, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from avatar_core import DataStream, ProviderInfo, ProviderOptions, StartedSession, hookimpl
 from avatar_core.contract.models import Capabilities, EndRequest, StartRequest
-from pydantic import Field
 
 
 class PulseOptions(ProviderOptions):
@@ -25,7 +26,6 @@ def describe_provider() -> ProviderInfo:
 async def start_session(request: StartRequest) -> StartedSession:
     # Here, not above: LiveKit takes seconds to import, and `avatar providers` should not.
     from avatar_core.worker import AvatarWorker
-
     from avatar_provider_pulse.renderer import PulseRenderer
 
     assert request.room is not None

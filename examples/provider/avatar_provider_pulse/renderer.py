@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from avatar_core.worker.renderer import Moment, Renderer
 from livekit import rtc
+
+from avatar_core.worker.renderer import Moment, Renderer
 
 
 class PulseRenderer(Renderer):
