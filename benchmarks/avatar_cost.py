@@ -50,7 +50,7 @@ def cpu_share(first: dict[str, Any], last: dict[str, Any]) -> float:
 
 def slowest_rate(first: dict[str, Any], last: dict[str, Any]) -> float:
     pairs = zip(first["encoded"], last["encoded"], strict=False)
-    return min(b - a for a, b in pairs) / float(last["at"] - first["at"])
+    return float(min(b - a for a, b in pairs) / (last["at"] - first["at"]))
 
 
 async def one_avatar(server: LiveKitServer, *, rounds: int = 3) -> dict[str, dict[str, float]]:
