@@ -33,12 +33,12 @@ def find(*, url: str | None, allow: bool = False) -> CallSite:
         ("0.0.0.0", False),
     ],
 )
-def test_what_counts_as_this_machine(host: str, here: bool) -> None:
+async def test_what_counts_as_this_machine(host: str, here: bool) -> None:
     assert is_loopback(host) is here
 
 
 @pytest.mark.parametrize("url", ["ws://livekit:7880", "http://10.0.0.1:7880", "WS://livekit"])
-def test_a_url_in_the_clear_is_refused(url: str) -> None:
+async def test_a_url_in_the_clear_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="not encrypted and not on this machine"):
         find(url=url)
 
@@ -53,18 +53,18 @@ def test_a_url_in_the_clear_is_refused(url: str) -> None:
         ("https://x.livekit.cloud", False),
     ],
 )
-def test_others_get_as_far_as_the_room(url: str, allow: bool) -> None:
+async def test_others_get_as_far_as_the_room(url: str, allow: bool) -> None:
     with pytest.raises(ConfigurationError, match=r"room\.connect\(url, token\)"):
         find(url=url, allow=allow)
 
 
 @pytest.mark.parametrize("url", ["livekit.example.com", "ftp://x", "wss://", "://", "ws://[::1"])
-def test_what_is_no_url_is_said_to_be_none_and_not_shown(url: str) -> None:
+async def test_what_is_no_url_is_said_to_be_none_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a LiveKit url: it looks like"):
         find(url=url)
 
 
-def test_only_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVEKIT_API_KEY", "key-1")
     with pytest.raises(ConfigurationError) as caught:
         find_call_site(

@@ -88,8 +88,10 @@ async def test_after_all_was_pushed_the_rest_is_cut(call: Call) -> None:
 
 async def test_every_queued_segment_is_finished_interrupted_in_order(call: Call) -> None:
     await call.start()
-    for _ in range(5):
-        await call.sender.say(tone(3.0))
+    # Of a low rate: a clear waits behind all that was sent before it.
+    await call.sender.say(tone(8.0, rate=8000), rate=8000)
+    for _ in range(4):
+        await call.sender.say(tone(0.5, rate=8000), rate=8000)
     await call.sender.until_started(1)
     assert await call.sender.clear() == "ok"
     finished = await call.sender.until_finished(5)
