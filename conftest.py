@@ -26,7 +26,7 @@ _REAL_TIME = {"calls", "demo", "examples", "worker", "protoface"}
 _TRIES = 3
 # Long, or about the tree and not about Python: of these only what is marked itself runs on every
 # Python that is claimed, the rest on one.
-_ONE_PYTHON = {"calls", "demo", "docs", "examples", "house"}
+_ONE_PYTHON = {"calls", "demo", "docs", "examples", "face", "house", "protoface", "worker"}
 # multiprocessing keeps one of each per process on purpose, until that process ends.
 _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
@@ -70,7 +70,7 @@ async def _no_task_left_behind() -> AsyncIterator[None]:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     folder = item.path.relative_to(_ROOT).parts
-    if folder[0] != "tests" or folder[1] not in _ONE_PYTHON:
+    if not _ONE_PYTHON & set(folder):
         item.add_marker("every_python")
     if folder[1] in _REAL_TIME:
         item.add_marker(pytest.mark.flaky(reruns=_TRIES - 1))
