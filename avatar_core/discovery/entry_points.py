@@ -113,7 +113,7 @@ def load_claim(claim: Claim) -> object:
     """
     try:
         module_name, attributes = claim.entry.module, claim.entry.attr
-    except AttributeError:
+    except (AttributeError, AssertionError):  # the latter from Python 3.13 on
         reason = f"its entry point {claim.entry.value!r} is not of the form 'module:object'"
         raise UnfitPluginError(reason) from None
     try:
