@@ -57,8 +57,8 @@ class FrontSink(AudioOutput):
                 await asyncio.wait_for(self._changed.wait(), timeout=0.25)
             except asyncio.TimeoutError:
                 continue  # playback itself makes room, and nobody reports it while it goes on
-        # A TTS that has a whole sentence ready would keep the loop until it has pushed it all, 60 ms
-        # for 4 s of speech with LiveKit's transcript synchronizer; the first of it is due now.
+        # A TTS that has a whole sentence ready would keep the loop until it has pushed it all,
+        # 60 ms for 4 s of speech with LiveKit's transcript synchronizer; its beginning is due now.
         await asyncio.sleep(0)
         await super().capture_frame(frame)
         if self._open is None:
