@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,10 @@ _TRIES = 3
 _ONE_PYTHON = {"calls", "demo", "docs", "examples", "face", "house", "protoface", "worker"}
 # multiprocessing keeps one of each per process on purpose, until that process ends.
 _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+# A suite that runs in the background inherits that SIGINT is ignored, and so would every program it
+# starts; a person's terminal does not do that to them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -218,17 +218,9 @@ def test_old_go_and_no_index_is_one_line_with_what_to_do(
     assert [path.name for path in cache_folder().iterdir()] == ["lock"]
 
 
-# A suite that runs in the background inherits that SIGINT is ignored; a person's terminal does not.
-PREFETCH = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-runpy.run_module("avatar_core.livekit_server", run_name="__main__")
-"""
-
-
 def start_prefetch() -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PREFETCH],
+        [sys.executable, "-m", "avatar_core.livekit_server"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
