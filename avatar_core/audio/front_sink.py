@@ -35,6 +35,8 @@ class FrontSink(AudioOutput):
             capabilities=AudioOutputCapabilities(pause=True),
             sample_rate=None,
         )
+        self.directed = False
+        """Whether an avatar session decides where it plays; one at a time does."""
         self._end: AudioEnd | None = None
         self._segments: deque[Segment] = deque()
         self._open: Segment | None = None

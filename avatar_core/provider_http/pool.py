@@ -1,4 +1,4 @@
-"""The HTTP connections of one call, opened when first used."""
+"""The HTTP connections of one job, opened when first used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SentMark:
 
 
 class HttpPool:
-    """Holds the connections of a call; a provider that needs none costs nothing."""
+    """Holds the connections of a job; a provider that needs none costs nothing."""
 
     def __init__(self) -> None:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}

@@ -11,12 +11,12 @@ from livekit.agents import AgentSession
 
 from avatar_core.contract.errors import ProviderAuthError, ProviderError
 from avatar_core.log import logger
-from avatar_core.provider_http.pool import HttpPool
 from avatar_core.session.agent_attributes import AgentAttributes
 from avatar_core.session.avatar_metrics import AvatarMetricsSource
 from avatar_core.session.avatar_presence import AvatarPresence
 from avatar_core.session.candidate_start import CandidateStart, RunningSession
 from avatar_core.session.ender import SessionEnder
+from avatar_core.session.http_lease import HttpLease
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_notices import ProviderNotices
 from avatar_core.session.provider_slot import ProviderSlot
@@ -33,7 +33,7 @@ class AvatarCall:
         room: The agent's room.
         policy: What to do when things go wrong.
         status: The session's state, changed from here.
-        http: Connections; closed when nothing is left to end.
+        http: Its share in the job's connections; released when nothing is left to end.
         emit: Emits on the public session.
         on_over: Called when the AgentSession or the room is gone, with the reason.
     """
@@ -45,7 +45,7 @@ class AvatarCall:
         room: rtc.Room,
         policy: AvatarPolicy,
         status: SessionStatus,
-        http: HttpPool,
+        http: HttpLease,
         emit: Callable[..., None],
         on_over: Callable[[str], None],
     ) -> None:
@@ -136,9 +136,9 @@ class AvatarCall:
             self._ender.end(self.running.slot, self.running.session, reason=reason)
         unended = await self._ender.wait(timeout=end_timeout)
         if unended:
-            self._http_task = asyncio.create_task(self._close_http_later(), name="avatar-http")
+            self._http_task = asyncio.create_task(self._release_http_later(), name="avatar-http")
         else:
-            await self._http.aclose()
+            await self._http.release()
 
     # --- while it lives ------------------------------------------------------------------------
 
@@ -227,6 +227,6 @@ class AvatarCall:
         if state == rtc.ConnectionState.CONN_DISCONNECTED:
             self._on_over("the room was disconnected")
 
-    async def _close_http_later(self) -> None:
+    async def _release_http_later(self) -> None:
         await self._ender.wait_all()
-        await self._http.aclose()
+        await self._http.release()

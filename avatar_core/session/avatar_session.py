@@ -12,18 +12,14 @@ from livekit.agents import NOT_GIVEN, AgentSession, APIConnectOptions, NotGivenO
 from livekit.agents.voice import avatar as livekit_avatar
 from typing_extensions import Self
 
-from avatar_core.contract.errors import ProviderError, SessionStateError
 from avatar_core.contract.models import ConnectOptions
-from avatar_core.discovery.default import active_extensions, default_registry
-from avatar_core.discovery.selection import Provider, Resolved, select
+from avatar_core.discovery.default import default_registry
+from avatar_core.discovery.selection import Provider, select
 from avatar_core.log import logger
-from avatar_core.provider_http.pool import HttpPool
-from avatar_core.session.avatar_call import AvatarCall
-from avatar_core.session.call_site import current_job, find_call_site, without_room
-from avatar_core.session.job_shutdown import close_with_job
-from avatar_core.session.livekit_errors import as_livekit_error
+from avatar_core.session.avatar_life import AvatarLife, GivenCredentials
+from avatar_core.session.candidate_start import RunningSession
+from avatar_core.session.candidates import Candidates
 from avatar_core.session.policy import AvatarPolicy
-from avatar_core.session.provider_slot import ProviderSlot
 from avatar_core.session.states import (
     AvatarAvailabilityChangedEvent,
     AvatarState,
@@ -31,9 +27,6 @@ from avatar_core.session.states import (
     StartAttempt,
 )
 from avatar_core.session.status import SessionStatus
-
-CANCELLED_END_SECONDS = 2.0
-"""Seconds a cancelled ``start()`` waits for what it started to be ended; then that goes on."""
 
 
 class AvatarSession(livekit_avatar.AvatarSession[Any]):
@@ -66,39 +59,40 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
     ) -> None:
         super().__init__()
         selection = select(provider, options)
-        self._off = selection.off
-        self._candidates: tuple[Resolved, ...] = selection.resolve(default_registry())
-        self._given_identity = avatar_participant_identity or None
-        self._given_name = avatar_participant_name or None
-        self._connect = _connect_options(conn_options)
-        self._policy = policy or AvatarPolicy()
+        self._candidates = Candidates(
+            resolved=selection.resolve(default_registry()),
+            given_identity=avatar_participant_identity or None,
+            given_name=avatar_participant_name or None,
+            connect=_connect_options(conn_options),
+        )
         self._status = SessionStatus(on_change=self._state_changed)
-        self._call: AvatarCall | None = None
-        self._start_task: asyncio.Task[None] | None = None
-        self._close_task: asyncio.Task[None] | None = None
+        self._life = AvatarLife(
+            candidates=self._candidates,
+            policy=policy or AvatarPolicy(),
+            status=self._status,
+            emit=self.emit,
+        )
 
     # --- what it is ----------------------------------------------------------------------------
 
     @property
     def provider(self) -> str:
         """Name of the provider in use, or of the first candidate; ``off`` without one."""
-        if self._call is not None and self._call.running is not None:
-            return self._call.running.slot.provider.name
-        return self._candidates[0].provider.name if self._candidates else "off"
+        if (running := self._running) is not None:
+            return running.slot.provider.name
+        return self._candidates.first_provider
 
     @property
     def avatar_identity(self) -> str:
         """Identity of the avatar participant; empty where there is none."""
-        if self._call is not None and self._call.running is not None:
-            return next(iter(self._call.running.session.identities), "")
-        return self._identity_of(self._candidates[0]) if self._candidates else ""
+        if (running := self._running) is not None:
+            return next(iter(running.session.identities), "")
+        return self._candidates.first_identity
 
     @property
     def session_id(self) -> str | None:
         """The provider's id of the session; None before the start and where it has none."""
-        if self._call is None or self._call.running is None:
-            return None
-        return self._call.running.session.session_id
+        return running.session.session_id if (running := self._running) is not None else None
 
     @property
     def state(self) -> AvatarState:
@@ -108,9 +102,28 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
     @property
     def attempts(self) -> tuple[StartAttempt, ...]:
         """Every try to start a provider, in order."""
-        return tuple(self._call.attempts) if self._call is not None else ()
+        return tuple(self._life.call.attempts) if self._life.call is not None else ()
+
+    @property
+    def _running(self) -> RunningSession | None:
+        return self._life.call.running if self._life.call is not None else None
 
     # --- start ---------------------------------------------------------------------------------
+
+    def prewarm(self) -> asyncio.Task[None]:
+        """Prepare in the background for a start soon: open connections, load what is needed.
+
+        Call it at the top of the entrypoint, in the event loop; ``start()`` need not wait for
+        it. It costs nothing at the provider. A failure is logged and raises nothing. What it
+        opened is closed by ``aclose()``, or at the end of the job.
+
+        Returns:
+            The task, for whoever wants to await it.
+
+        Raises:
+            SessionStateError: It was started or closed before.
+        """
+        return self._life.prewarm()
 
     async def start(
         self,
@@ -139,105 +152,14 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             ProviderAuthError: The provider refused the credentials.
             ProviderError: The provider failed, and the policy says ``on_failure="raise"``.
         """
-        if self._status.state != "idle":
-            raise SessionStateError(
-                f"this avatar session is {self._status.state}: start() works once, make a new"
-                " AvatarSession for another start"
-            )
-        http = HttpPool()
-        self._call = AvatarCall(
-            agent_session=agent_session,
-            room=room,
-            policy=self._policy,
-            status=self._status,
-            http=http,
-            emit=self.emit,
-            on_over=self._over,
-        )
-        # Before the first await, so that of two concurrent starts one cannot pay as well.
-        self._status.to("starting", "start() was called")
-        self._start_task = asyncio.create_task(
-            self._start(
-                self._call,
-                room,
-                http,
+        await self._life.start(
+            agent_session,
+            room,
+            GivenCredentials(
                 url=livekit_url or None,
                 api_key=livekit_api_key or None,
                 api_secret=livekit_api_secret or None,
             ),
-            name="avatar-start",
-        )
-        try:
-            await asyncio.shield(self._start_task)
-        except asyncio.CancelledError:
-            if self._start_task.cancelled():
-                # By aclose(), which is under way then, or by an extension that cancels.
-                await asyncio.shield(self._begin_close("start cancelled", CANCELLED_END_SECONDS))
-                raise SessionStateError("the avatar session was closed while it started") from None
-            await asyncio.shield(self._begin_close("start cancelled", CANCELLED_END_SECONDS))
-            raise
-        except Exception as exc:
-            await asyncio.shield(self._begin_close("start failed", self._policy.end_timeout))
-            if isinstance(exc, ProviderError):
-                raise as_livekit_error(exc) from exc.__cause__
-            raise
-
-    async def _start(
-        self,
-        call: AvatarCall,
-        room: rtc.Room,
-        http: HttpPool,
-        *,
-        url: str | None,
-        api_key: str | None,
-        api_secret: str | None,
-    ) -> None:
-        job = current_job()
-        call.watch()
-        reason = "the avatar is off" if self._off else without_room(job)
-        if reason is not None:
-            logger.info("no avatar in this call: %s", reason)
-            self._status.without_avatar = True
-            self._status.to("voice_only", reason)
-            return
-        if job is not None:
-            close_with_job(job, self)
-        needs_room = any(candidate.options.joins_room for candidate in self._candidates)
-        site = (
-            find_call_site(
-                room=room,
-                job=job,
-                url=url,
-                api_key=api_key,
-                api_secret=api_secret,
-                allow_insecure_url=self._policy.allow_insecure_url,
-            )
-            if needs_room
-            else None
-        )
-        around = tuple(extension.around_call for extension in active_extensions())
-        await call.start(
-            [
-                ProviderSlot(
-                    provider=candidate.provider,
-                    options=candidate.options,
-                    site=site if candidate.options.joins_room else None,
-                    identity=self._identity_of(candidate),
-                    name=self._name_of(candidate),
-                    http=http,
-                    connect=self._connect,
-                    around=around,
-                )
-                for candidate in self._candidates
-            ]
-        )
-
-    def _identity_of(self, candidate: Resolved) -> str:
-        return self._given_identity or candidate.provider.info.avatar_identity
-
-    def _name_of(self, candidate: Resolved) -> str:
-        return (
-            self._given_name or candidate.provider.info.default_name or self._identity_of(candidate)
         )
 
     # --- wait and end --------------------------------------------------------------------------
@@ -261,7 +183,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
         A session whose end the provider has not acknowledged after ``AvatarPolicy.end_timeout``
         seconds is logged as an error and ended in the background.
         """
-        await asyncio.shield(self._begin_close("aclose() was called", self._policy.end_timeout))
+        await self._life.aclose()
 
     async def __aenter__(self) -> Self:
         """Return the session; ``start()`` is still the caller's."""
@@ -275,32 +197,6 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
     ) -> None:
         """Close it."""
         await self.aclose()
-
-    def _over(self, reason: str) -> None:
-        _ = self._begin_close(reason, self._policy.end_timeout)
-
-    def _begin_close(self, reason: str, end_timeout: float) -> asyncio.Task[None]:
-        if self._close_task is None:
-            self._status.to("closing", reason)
-            self._close_task = asyncio.create_task(
-                self._end(reason, end_timeout), name="avatar-close"
-            )
-        return self._close_task
-
-    async def _end(self, reason: str, end_timeout: float) -> None:
-        try:
-            if self._start_task is not None and not self._start_task.done():
-                self._start_task.cancel()
-                await asyncio.wait([self._start_task])
-                if not self._start_task.cancelled():
-                    # It failed by itself just then; the caller of start() is told, or is gone.
-                    self._start_task.exception()
-            if self._call is not None:
-                await self._call.close(reason=reason, end_timeout=end_timeout)
-        finally:
-            self._status.to("closed", reason)
-            if self._call is not None:
-                await self._call.attributes.aclose()
 
     # --- events --------------------------------------------------------------------------------
 
@@ -316,8 +212,8 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
 
     def _state_changed(self, event: AvatarStateChangedEvent) -> None:
         live = event.new_state == "live"
-        if self._call is not None:
-            self._call.attributes.publish(
+        if self._life.call is not None:
+            self._life.call.attributes.publish(
                 state=event.new_state, identity=self.avatar_identity if live else ""
             )
         self.emit("state_changed", event)

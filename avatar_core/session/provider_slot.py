@@ -34,7 +34,7 @@ class ProviderSlot:
         site: Room and key; None where nobody joins a room.
         identity: Identity of the avatar participant.
         name: Its display name.
-        http: Connections of this session.
+        http: Connections of the job.
         connect: The caller's ``conn_options``.
         around: Active extensions.
         idempotency_key: One key for the start of this slot.
@@ -63,6 +63,10 @@ class ProviderSlot:
     async def call(self, hook: str, request: models.ProviderRequest) -> Any:
         """Call one hook of this provider."""
         return await call_provider(self.provider, hook, request, around=self.around)
+
+    async def prewarm(self) -> None:
+        """Let the provider prepare for a start."""
+        await self.call("prewarm", models.PrewarmRequest(**self._common(HOOK_SECONDS)))
 
     async def mint_tokens(self, *, ttl: float) -> tuple[models.WorkerToken, ...]:
         """Mint the tokens that a start needs.

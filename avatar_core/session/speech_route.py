@@ -54,11 +54,12 @@ class SpeechRoute:
             ConfigurationError: Another avatar speaks for this agent now.
         """
         leaf = self._chain.current_leaf()
-        if isinstance(leaf, FrontSink) and (leaf.end is None or leaf.end.name == "avatar"):
+        if isinstance(leaf, FrontSink) and leaf.directed:
             raise ConfigurationError(
-                "another avatar speaks, or is about to, for this AgentSession: aclose() it first,"
-                " or use its switch() to change the avatar"
+                "this AgentSession has another avatar, which speaks or may come back: aclose() it"
+                " first, or use its switch() to change the avatar"
             )
+        self._front.directed = True
         self._target = "hold" if hold else "voice"
         self._chain.install(self._take_over)
 
@@ -106,6 +107,7 @@ class SpeechRoute:
         if self._released:
             return
         self._released = True
+        self._front.directed = False
         await self.drop_avatar()
         self.use_voice()
         if not self._installed:

@@ -459,7 +459,7 @@ async def test_a_second_avatar_for_an_agent_that_has_a_live_one_is_refused(
             await start(avatar, stage)
             await avatar.wait_for_join(timeout=15)
             other = AvatarSession("second")
-            with pytest.raises(ConfigurationError, match="another avatar speaks, or is about to"):
+            with pytest.raises(ConfigurationError, match="this AgentSession has another avatar"):
                 await start(other, stage)
             assert (avatar.state, other.state, second.made) == ("live", "closed", 0)
 
@@ -472,9 +472,21 @@ async def test_a_second_avatar_for_an_agent_that_waits_for_one_is_refused(
         await stage.start_agent()
         async with AvatarSession("first") as avatar:
             await start(avatar, stage)
-            with pytest.raises(ConfigurationError, match="another avatar speaks, or is about to"):
+            with pytest.raises(ConfigurationError, match="this AgentSession has another avatar"):
                 await start(AvatarSession("second"), stage)
             assert (avatar.state, second.made) == ("joining", 0)
+
+
+async def test_a_second_avatar_is_refused_while_the_first_may_come_back(stage: CallStage) -> None:
+    first, second = ScriptedProvider("first"), ScriptedProvider("second")
+    with registered(first, second):
+        await stage.start_agent()
+        async with AvatarSession("first", policy=AvatarPolicy(join_timeout=0.1)) as avatar:
+            await start(avatar, stage)
+            await eventually(lambda: avatar.state == "voice_only")
+            with pytest.raises(ConfigurationError, match="this AgentSession has another avatar"):
+                await start(AvatarSession("second"), stage)
+            assert second.made == 0
 
 
 async def test_a_new_object_gives_the_same_agent_a_face_again(stage: CallStage) -> None:

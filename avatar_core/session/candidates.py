@@ -1,0 +1,92 @@
+"""The providers of one avatar session, with what the caller said about the avatar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from avatar_core.contract.errors import ConfigurationError, ProviderError
+from avatar_core.contract.models import ConnectOptions
+from avatar_core.discovery.default import active_extensions
+from avatar_core.discovery.selection import Resolved
+from avatar_core.log import logger
+from avatar_core.provider_http.pool import HttpPool
+from avatar_core.session.call_site import CallSite
+from avatar_core.session.provider_slot import ProviderSlot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """What may be started, in failover order.
+
+    Args:
+        resolved: Loaded providers with checked options.
+        given_identity: The caller's identity for the avatar; None for each provider's own.
+        given_name: The caller's display name; None for each provider's own.
+        connect: The caller's ``conn_options``.
+    """
+
+    resolved: Sequence[Resolved]
+    given_identity: str | None
+    given_name: str | None
+    connect: ConnectOptions
+
+    @property
+    def first_provider(self) -> str:
+        """Name of the first provider; ``off`` without one."""
+        return self.resolved[0].provider.name if self.resolved else "off"
+
+    @property
+    def first_identity(self) -> str:
+        """Identity that the first provider's avatar would have; empty without one."""
+        return self._identity_of(self.resolved[0]) if self.resolved else ""
+
+    def slots(self, *, find_site: Callable[[], CallSite], http: HttpPool) -> list[ProviderSlot]:
+        """Return the candidates ready to be started.
+
+        Args:
+            find_site: Finds room and key; called only where an avatar joins a room.
+            http: Connections for all of them.
+
+        Raises:
+            ConfigurationError: What ``find_site`` raises.
+        """
+        site = find_site() if any(each.options.joins_room for each in self.resolved) else None
+        return [
+            self._slot(candidate, site=site if candidate.options.joins_room else None, http=http)
+            for candidate in self.resolved
+        ]
+
+    async def prewarm(self, *, http: HttpPool) -> None:
+        """Let the first candidate prepare; a failure is logged, it costs only time.
+
+        Args:
+            http: The connections that its start will use.
+        """
+        if not self.resolved:
+            return
+        slot = self._slot(self.resolved[0], site=None, http=http)
+        try:
+            await slot.prewarm()
+        except (ProviderError, ConfigurationError) as exc:
+            logger.warning(
+                "the avatar provider could not be prewarmed; its start will take longer. %s",
+                exc,
+                extra={"provider": slot.provider.name, "error_type": type(exc).__name__},
+            )
+
+    def _slot(self, candidate: Resolved, *, site: CallSite | None, http: HttpPool) -> ProviderSlot:
+        identity = self._identity_of(candidate)
+        return ProviderSlot(
+            provider=candidate.provider,
+            options=candidate.options,
+            site=site,
+            identity=identity,
+            name=self.given_name or candidate.provider.info.default_name or identity,
+            http=http,
+            connect=self.connect,
+            around=tuple(extension.around_call for extension in active_extensions()),
+        )
+
+    def _identity_of(self, candidate: Resolved) -> str:
+        return self.given_identity or candidate.provider.info.avatar_identity
