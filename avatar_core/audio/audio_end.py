@@ -9,6 +9,8 @@ import numpy as np
 from livekit import rtc
 from livekit.agents.voice.io import AudioOutput
 
+from avatar_core.audio.pcm_resampler import Pcm, PcmResampler
+
 
 class AudioEnd:
     """Where the speech of a front sink can go.
@@ -55,7 +57,7 @@ class FrameConverter:
     def __init__(self, *, sample_rate: int | None, mono: bool) -> None:
         self._sample_rate = sample_rate
         self._mono = mono
-        self._resampler: rtc.AudioResampler | None = None
+        self._resampler: PcmResampler | None = None
         self._format: tuple[int, int] | None = None
 
     def push(self, frame: rtc.AudioFrame) -> Iterator[rtc.AudioFrame]:
@@ -69,19 +71,32 @@ class FrameConverter:
         if self._format != (frame.sample_rate, frame.num_channels):
             yield from self.flush()
             self._format = (frame.sample_rate, frame.num_channels)
-            self._resampler = rtc.AudioResampler(
+            self._resampler = PcmResampler(
                 input_rate=frame.sample_rate,
                 output_rate=self._sample_rate,
-                num_channels=frame.num_channels,
+                channels=frame.num_channels,
             )
         assert self._resampler is not None
-        yield from self._resampler.push(frame)
+        yield from self._frames(
+            self._resampler.push(np.frombuffer(frame.data, dtype=np.int16)), frame.num_channels
+        )
 
     def flush(self) -> Iterator[rtc.AudioFrame]:
         """Yield what the resampler still holds."""
-        resampler, self._resampler, self._format = self._resampler, None, None
-        if resampler is not None:
-            yield from resampler.flush()
+        if self._resampler is not None and self._format is not None:
+            rest = self._frames(self._resampler.flush(), self._format[1])
+            self._resampler = self._format = None
+            yield from rest
+
+    def _frames(self, samples: Pcm, channels: int) -> Iterator[rtc.AudioFrame]:
+        if samples.size:
+            assert self._sample_rate is not None
+            yield rtc.AudioFrame(
+                data=samples.tobytes(),
+                sample_rate=self._sample_rate,
+                num_channels=channels,
+                samples_per_channel=samples.size // channels,
+            )
 
 
 def _mix_down(frame: rtc.AudioFrame) -> rtc.AudioFrame:

@@ -17,6 +17,14 @@ from avatar_core.log import logger
 UNHEARD_LIMIT = 60.0
 """Seconds of unheard speech above which ``capture_frame`` waits: a fast TTS pushes minutes."""
 
+HEAD_START = 0.25
+"""Seconds of unheard speech that are taken as fast as they come."""
+
+BREATH = 0.0025
+"""Seconds between further frames. A TTS that has a sentence ready keeps the event loop busy until
+it has pushed it all, 60 ms for 4 s of speech with the transcript synchronizer: its beginning is
+due now, and would be heard that much later."""
+
 
 class FrontSink(AudioOutput):
     """Takes the agent's speech and plays it at one of its ends, segment by segment.
@@ -59,9 +67,7 @@ class FrontSink(AudioOutput):
                 await asyncio.wait_for(self._changed.wait(), timeout=0.25)
             except asyncio.TimeoutError:
                 continue  # playback itself makes room, and nobody reports it while it goes on
-        # A TTS that has a whole sentence ready would keep the loop until it has pushed it all,
-        # 60 ms for 4 s of speech with LiveKit's transcript synchronizer; its beginning is due now.
-        await asyncio.sleep(0)
+        await asyncio.sleep(BREATH if self._is_ahead() else 0)
         await super().capture_frame(frame)
         if self._open is None:
             self._open = Segment()
@@ -142,9 +148,13 @@ class FrontSink(AudioOutput):
     # --- the pump -------------------------------------------------------------------------------
 
     def _must_wait(self) -> bool:
-        if self._closed or (self._open is not None and self._open.cleared):
-            return False
-        return self._unheard() > UNHEARD_LIMIT
+        return self._takes_speech() and self._unheard() > UNHEARD_LIMIT
+
+    def _is_ahead(self) -> bool:
+        return self._takes_speech() and self._unheard() > HEAD_START
+
+    def _takes_speech(self) -> bool:
+        return not self._closed and not (self._open is not None and self._open.cleared)
 
     def _unheard(self) -> float:
         unheard = sum(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from livekit import rtc
 
+from avatar_core.audio.pcm_resampler import PcmResampler
 from avatar_core.worker.segment import Samples
 
 _MIN_RATE, _MAX_RATE = 4000, 384_000
@@ -32,11 +32,9 @@ class SpeechDecoder:
         rate = _number(attributes, "sample_rate", _MIN_RATE, _MAX_RATE)
         self._channels = _number(attributes, "num_channels", 1, _MAX_CHANNELS)
         self._carry = b""
-        self._resampler: rtc.AudioResampler | None = None
+        self._resampler: PcmResampler | None = None
         if rate != output_rate:
-            self._resampler = rtc.AudioResampler(
-                rate, output_rate, num_channels=1, quality=rtc.AudioResamplerQuality.MEDIUM
-            )
+            self._resampler = PcmResampler(input_rate=rate, output_rate=output_rate)
 
     def push(self, data: bytes) -> Samples:
         """Decode the next bytes, however they were cut; may return no samples yet."""
@@ -50,21 +48,13 @@ class SpeechDecoder:
             samples = (mixed // self._channels).astype(np.int16)
         if self._resampler is None or not samples.size:
             return samples
-        return _joined(self._resampler.push(bytearray(samples.tobytes())))
+        return self._resampler.push(samples)
 
     def flush(self) -> Samples:
         """Return what the resampler still holds; the decoder is of no use afterwards."""
         if self._resampler is None:
             return np.empty(0, dtype=np.int16)
-        rest = _joined(self._resampler.flush())
-        self._resampler = None  # gives the native resampler back
-        return rest
-
-
-def _joined(frames: list[rtc.AudioFrame]) -> Samples:
-    if not frames:
-        return np.empty(0, dtype=np.int16)
-    return np.concatenate([np.frombuffer(frame.data, dtype=np.int16) for frame in frames])
+        return self._resampler.flush()
 
 
 def _number(attributes: Mapping[str, str] | None, name: str, low: int, high: int) -> int:
