@@ -107,26 +107,34 @@ class CandidateStart:
     async def _create(self, slot: ProviderSlot) -> StartedSession:
         limit = slot.options.session_seconds or self._policy.default_session_seconds
         tokens = await slot.mint_tokens(ttl=limit + self._policy.token_margin)
-        work = asyncio.create_task(
-            slot.start(
-                tokens=tokens,
-                seconds=self._policy.start_timeout,
-                agent_session=self._agent_session,
-                rtc_room=self._room,
-            ),
-            name="avatar-start-session",
-        )
+        timeout = self._policy.start_timeout
+        took = 0.0
+
+        async def start() -> StartedSession:
+            nonlocal took
+            began = time.monotonic()
+            try:
+                return await slot.start(
+                    tokens=tokens,
+                    seconds=timeout,
+                    agent_session=self._agent_session,
+                    rtc_room=self._room,
+                )
+            finally:
+                took = time.monotonic() - began
+
+        work = asyncio.create_task(start(), name="avatar-start-session")
         try:
             # Never cancelled: a create request that is cut off has perhaps been billed.
-            await asyncio.wait([work], timeout=self._policy.start_timeout)
+            await asyncio.wait([work], timeout=timeout)
         except asyncio.CancelledError:
             self._ender.adopt(slot, work)
             raise
         if not work.done():
             self._ender.adopt(slot, work)
             raise ProviderTimeoutError(
-                f"start_session did not finish within {self._policy.start_timeout:g} s; what comes"
-                " of it is ended (AvatarPolicy.start_timeout sets the limit)",
+                f"start_session did not finish within {timeout:g} s; what comes of it is ended"
+                " (AvatarPolicy.start_timeout sets the limit)",
                 provider=slot.provider.name,
             )
         if work.cancelled():  # not by the core: an extension did so to the task it runs in
@@ -136,8 +144,19 @@ class CandidateStart:
             self._ender.recover(slot, error)
             raise error
         try:
-            return work.result()
+            session = work.result()
         except (ProviderError, ConfigurationError) as exc:
             if leaves_session_open(exc):
                 self._ender.recover(slot, exc)
             raise
+        if took > timeout:
+            # The wait above ends at the deadline unless the loop cannot run. A hook that blocks it
+            # is as late as one that awaits for so long, and is not used either.
+            self._ender.end(slot, session, reason="start late")
+            raise ProviderTimeoutError(
+                f"start_session returned after {took:.3g} s, past its deadline of {timeout:g} s,"
+                " for the event loop stood still meanwhile, as it does under an async hook that"
+                " blocks. The session it made is ended",
+                provider=slot.provider.name,
+            )
+        return session

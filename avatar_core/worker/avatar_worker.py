@@ -11,13 +11,10 @@ from livekit import rtc
 
 from avatar_core.log import logger
 from avatar_core.worker.options import CloseReason, WorkerOptions
-from avatar_core.worker.playback import SpeechPlayer
 from avatar_core.worker.presence import AgentPresence
 from avatar_core.worker.publisher import connect, leave, publish
-from avatar_core.worker.receiver import SpeechReceiver
 from avatar_core.worker.renderer import Moment, Renderer
-from avatar_core.worker.reports import PlaybackReporter
-from avatar_core.worker.segment import Samples, Segment
+from avatar_core.worker.speech_path import SpeechPath
 from avatar_core.worker.tasks import bounded, log_failure
 from avatar_core.worker.video import PicturePump, RendererGuard
 
@@ -70,10 +67,8 @@ class AvatarWorker:
         self._identity = ""
         self._audio: rtc.AudioSource | None = None
         self._video: rtc.VideoSource | None = None
-        self._player: SpeechPlayer | None = None
-        self._receiver: SpeechReceiver | None = None
+        self._speech: SpeechPath | None = None
         self._presence: AgentPresence | None = None
-        self._reporter: PlaybackReporter | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._connecting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -162,69 +157,32 @@ class AvatarWorker:
 
     def go_deaf(self) -> None:
         """Fault: answer calls and go on drawing, but play nothing and report nothing."""
-        self._deaf = True
-        if self._player is not None:
-            self._player.interrupt()
+        self._deaf = True  # also of what is made at a start still to come
+        if self._speech is not None:
+            self._speech.go_deaf()
 
     async def crash(self) -> None:
         """Fault: drop the connection in mid-sentence, without a report."""
-        self._deaf = True  # nothing of what ends now is reported
+        self.go_deaf()  # nothing of what ends now is reported
         await self._end(CloseReason.CRASHED)
 
-    # What arrives, from the receiver.
-
-    def segment_opened(self, segment: Segment) -> None:
-        """Queue a segment that begins to arrive."""
-        if self._player is not None and not self._deaf:
-            self._player.enqueue(segment)
-
-    def speech_received(self, samples: Samples) -> None:
-        """Let the renderer hear what arrives."""
-        if not self._deaf:
-            rate = self._options.audio_rate
-            frame = rtc.AudioFrame(samples.tobytes(), rate, 1, samples.size)
-            self._guard.tell("hear", frame)
-
-    def clear_requested(self) -> None:
-        """Cut off everything so far."""
-        if self._player is not None and self._player.interrupt() and not self._deaf:
-            self._guard.tell("interrupted")
-
-    # What is heard, from the player.
-
-    def segment_started(self, segment: Segment) -> None:
-        """Report that a segment is being played."""
-        if self._reporter is not None and not self._deaf:
-            self._reporter.started(segment.sender)
-
-    def segment_finished(self, segment: Segment, position: float, interrupted: bool) -> None:
-        """Report that a segment is over."""
-        if self._reporter is not None and not self._deaf:
-            self._reporter.finished(segment.sender, position=position, interrupted=interrupted)
-
-    def fell_silent(self) -> None:
-        """Let the renderer be idle."""
-        self._guard.tell("idle")
-
     async def _start(self, url: str, token: str) -> None:
-        options, faults = self._options, self._options.faults
+        options = self._options
         self._began = time.monotonic()
         room = self._room = rtc.Room()
         # The lookahead twice, so that handing over a frame never waits for room in the queue.
         queue_ms = 10 * round(options.lookahead * 200)
         self._audio = rtc.AudioSource(options.audio_rate, 1, queue_size_ms=queue_ms)
-        self._player = SpeechPlayer(source=self._audio, lookahead=options.lookahead, listener=self)
-        self._reporter = PlaybackReporter(
-            room=room, delay=faults.report_delay, drop=faults.drop_reports
-        )
-        self._receiver = SpeechReceiver(
+        speech = self._speech = SpeechPath(
             room=room,
-            sender_identity=self._agent_identity,
-            output_rate=options.audio_rate,
-            idle_timeout=options.stream_idle_timeout,
-            listener=self,
+            source=self._audio,
+            renderer=self._guard,
+            agent_identity=self._agent_identity,
             sender_found=self._on_sender,
+            options=options,
         )
+        if self._deaf:
+            speech.go_deaf()
         self._presence = AgentPresence(
             room=room,
             identity=self._agent_identity,
@@ -237,12 +195,12 @@ class AvatarWorker:
         room.on("connection_state_changed", self._on_connection_changed)
         size = (self._renderer.width, self._renderer.height)
         fps = float(self._renderer.fps)
-        if faults.publish_video:
+        if options.faults.publish_video:
             self._video = rtc.VideoSource(*size)
             # Drawing begins before joining: the first picture, often the dearest, is ready.
             self._spawn("pictures", self._pictures(self._video, size, fps).run())
-        self._spawn("playback", self._player.run())
-        self._spawn("reports", self._reporter.run())
+        for name, work in speech.work().items():
+            self._spawn(name, work)
 
         # A task of its own: a connect that is cancelled half way would leave a participant in
         # the room that nobody holds.
@@ -251,22 +209,12 @@ class AvatarWorker:
         )
         await asyncio.shield(self._connecting)
         self._identity = room.local_participant.identity
-        self._receiver.answer_clear()
+        speech.joined()
         self._presence.start()
-        self._player.hold()
         sound = await publish(
             room, audio=self._audio, video=self._video, size=size, fps=fps, options=options
         )
-        self._spawn("listener", self._wait_for_listener(sound))
-
-    async def _wait_for_listener(self, sound: rtc.LocalTrackPublication) -> None:
-        """Hold speech until somebody has subscribed: what is said before is heard by nobody."""
-        try:
-            await asyncio.wait_for(sound.wait_for_subscription(), self._options.listener_wait)
-        except asyncio.TimeoutError:
-            logger.info("nobody listens to the avatar yet; it speaks all the same")
-        if self._player is not None:
-            self._player.release()
+        self._spawn("listener", speech.release_when_heard(sound))
 
     def _pictures(self, video: rtc.VideoSource, size: tuple[int, int], fps: float) -> PicturePump:
         return PicturePump(
@@ -274,8 +222,8 @@ class AvatarWorker:
         )
 
     def _moment(self, now: float) -> Moment:
-        assert self._player is not None
-        heard = self._player.heard(now + self._options.picture_delay, 1 / self._renderer.fps)
+        assert self._speech is not None
+        heard = self._speech.heard(now + self._options.picture_delay, 1 / self._renderer.fps)
         return Moment(
             time=now - self._began,
             speaking=heard.speaking,
@@ -331,8 +279,8 @@ class AvatarWorker:
                     await source.aclose()
             self._guard.tell("close")
             # The room's native handles go with the last reference to it.
-            self._room = self._audio = self._video = self._player = None
-            self._receiver = self._presence = self._reporter = self._connecting = None
+            self._room = self._audio = self._video = None
+            self._speech = self._presence = self._connecting = None
             self._closed.set()
 
     async def _leave(self) -> None:
@@ -342,19 +290,10 @@ class AvatarWorker:
         room.off("disconnected", self._on_disconnected)
         room.off("connection_state_changed", self._on_connection_changed)
         try:
-            await self._fall_silent_for_good(room)
+            if self._presence is not None:
+                self._presence.close()
+            if self._speech is not None:
+                await self._speech.aclose()
         finally:
             leaving = asyncio.create_task(leave(room, self._connecting), name="avatar_worker.leave")
             await bounded(leaving, timeout, "leaving the room; it goes on in the background")
-
-    async def _fall_silent_for_good(self, room: rtc.Room) -> None:
-        if self._presence is not None:
-            self._presence.close()
-        if self._receiver is not None:
-            await self._receiver.aclose()
-        if self._player is not None:
-            self._player.interrupt()
-        if self._reporter is not None and room.isconnected() and not self._deaf:
-            drain = asyncio.create_task(self._reporter.drain(), name="avatar_worker.drain")
-            if not await bounded(drain, self._options.close_timeout, "the last reports"):
-                drain.cancel()

@@ -20,6 +20,16 @@ async def say(front: AudioOutput, *, seconds: float = 1.0) -> None:
     front.flush()
 
 
+async def begin(front: FrontSink, hand: HandOutput, *, stop_timeout: float = 5.0) -> PlaybackLog:
+    """Let an end have a second of speech and begin to play it; gives what the sink says of it."""
+    log = PlaybackLog(front)
+    front.use(hand.end(stop_timeout=stop_timeout))
+    await say(front)
+    await hand.until("flush")
+    hand.start()
+    return log
+
+
 @pytest.fixture
 def front() -> FrontSink:
     return FrontSink()
@@ -76,11 +86,7 @@ async def test_cleared_before_the_end_was_fed_it_is_over_at_once(front: FrontSin
 async def test_cleared_while_a_pause_is_being_acknowledged(
     front: FrontSink, hand: HandOutput
 ) -> None:
-    log = PlaybackLog(front)
-    front.use(hand.end())
-    await say(front)
-    await hand.until("flush")
-    hand.start()
+    log = await begin(front, hand)
     front.pause()
     await hand.until("clear")
     front.clear_buffer()
@@ -95,11 +101,7 @@ async def test_cleared_while_a_pause_is_being_acknowledged(
 
 
 async def test_resumed_before_the_stop_was_acknowledged(front: FrontSink, hand: HandOutput) -> None:
-    log = PlaybackLog(front)
-    front.use(hand.end())
-    await say(front)
-    await hand.until("flush")
-    hand.start()
+    log = await begin(front, hand)
     front.pause()
     front.resume()
     hand.finish(0.35, interrupted=True)
@@ -136,11 +138,7 @@ async def test_the_rest_begins_with_the_very_sample_after_the_last_heard(
 
 async def test_the_end_changes_while_paused(front: FrontSink, hand: HandOutput) -> None:
     other = HandOutput()
-    log = PlaybackLog(front)
-    front.use(hand.end())
-    await say(front)
-    await hand.until("flush")
-    hand.start()
+    log = await begin(front, hand)
     front.pause()
     hand.finish(0.5, interrupted=True)
     await turns()
@@ -160,10 +158,7 @@ async def test_the_end_changes_while_it_is_being_stopped(
     front: FrontSink, hand: HandOutput
 ) -> None:
     other, third = HandOutput(), HandOutput()
-    front.use(hand.end())
-    await say(front)
-    await hand.until("flush")
-    hand.start()
+    await begin(front, hand)
     front.use(other.end())
     front.use(third.end())
     await turns()
@@ -180,11 +175,7 @@ async def test_the_end_changes_while_it_is_being_stopped(
 async def test_played_to_its_end_in_the_moment_of_the_stop(
     front: FrontSink, hand: HandOutput
 ) -> None:
-    log = PlaybackLog(front)
-    front.use(hand.end())
-    await say(front)
-    await hand.until("flush")
-    hand.start()
+    log = await begin(front, hand)
     front.pause()
     hand.finish(1.0)
     await asyncio.wait_for(front.wait_for_playout(), 1)
@@ -198,11 +189,7 @@ async def test_played_to_its_end_in_the_moment_of_the_stop(
 async def test_an_end_that_never_says_how_far_it_got_holds_nobody_up(
     front: FrontSink, hand: HandOutput
 ) -> None:
-    log = PlaybackLog(front)
-    front.use(hand.end(stop_timeout=0.05))
-    await say(front)
-    await hand.until("flush")
-    hand.start()
+    log = await begin(front, hand, stop_timeout=0.05)
     front.clear_buffer()
     await asyncio.wait_for(front.wait_for_playout(), 2)
     assert log.finished[0].interrupted
@@ -347,10 +334,7 @@ async def test_idle_is_told_once_and_only_between_segments(
 
 async def test_an_idle_sink_has_no_task(front: FrontSink, hand: HandOutput) -> None:
     before = asyncio.all_tasks()
-    front.use(hand.end())
-    await say(front)
-    await hand.until("flush")
-    hand.start()
+    await begin(front, hand)
     hand.finish(1.0)
     await front.wait_for_playout()
     await turns()

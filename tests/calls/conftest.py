@@ -14,3 +14,11 @@ async def stage(livekit_server: LiveKitServer) -> AsyncIterator[CallStage]:
     """A room of this test's own: agent and viewer in it, the AgentSession not started."""
     async with open_call_stage(livekit_server) as opened, microphone_of(opened.viewer):
         yield opened
+
+
+@pytest.fixture
+def job_settings(livekit_server: LiveKitServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an application's environment says in a job."""
+    monkeypatch.setenv("LIVEKIT_URL", livekit_server.url)
+    monkeypatch.setenv("LIVEKIT_API_KEY", livekit_server.api_key)
+    monkeypatch.setenv("LIVEKIT_API_SECRET", livekit_server.api_secret)

@@ -1,54 +1,25 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import uuid
 from typing import Any
 
 import pytest
 from livekit import api
-from livekit.agents import Agent, AgentSession, JobContext
+from livekit.agents import Agent, JobContext
 
 from avatar_core import AvatarSession
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import room_token, tone
 from avatar_core.testing.viewer import RecordingViewer
 from tests.calls.avatar_in_call import SMALL_FACE
+from tests.calls.watched_job import Watched, agent_without_models
 from tests.session.agent_job import agent_server, dispatch, fresh_agent_name
 from tests.session.scripted_provider import ScriptedProvider, eventually, registered
 
 MOCK = "mock-avatar-agent"
 
-
-class Watched:
-    """What a job's thread tells the test."""
-
-    def __init__(self) -> None:
-        self.avatar: AvatarSession | None = None
-        self.agent_identity = ""
-        self.joined = threading.Event()
-        self.proceed = threading.Event()
-        self.states: list[str] = []
-        self.errors: list[BaseException] = []
-
-    @property
-    def state(self) -> str:
-        return self.avatar.state if self.avatar is not None else ""
-
-    async def until_told(self) -> None:
-        """Wait, in the job, for the test."""
-        await asyncio.to_thread(self.proceed.wait, 60)
-
-
-def agent_without_models() -> AgentSession[Any]:
-    return AgentSession(vad=None, turn_handling={"turn_detection": None})
-
-
-@pytest.fixture(autouse=True)
-def _settings_of_the_job(livekit_server: LiveKitServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIVEKIT_URL", livekit_server.url)
-    monkeypatch.setenv("LIVEKIT_API_KEY", livekit_server.api_key)
-    monkeypatch.setenv("LIVEKIT_API_SECRET", livekit_server.api_secret)
+pytestmark = pytest.mark.usefixtures("job_settings")
 
 
 async def identities(server: LiveKitServer, room: str) -> list[str]:

@@ -6,13 +6,18 @@ import pytest
 
 from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.contract.errors import SessionStateError
-from avatar_core.contract.hookspecs import hookimpl
-from avatar_core.contract.models import StartedSession, StartRequest, TokenRequest
+from avatar_core.contract.models import StartedSession, StartRequest
 from avatar_core.testing.call_stage import CallStage
 from tests.session.call_footprint import footprint, nothing_left_behind
+from tests.session.held_calls import HeldMint, HeldStart
 from tests.session.scripted_provider import Make, ScriptedProvider, eventually, registered
 
 TURNS = (*range(1, 12), 16, 24, 40)
+
+
+def begin(avatar: AvatarSession, stage: CallStage) -> asyncio.Task[None]:
+    starting = avatar.start(stage.agent_session, stage.room, **stage.credentials)
+    return asyncio.create_task(starting)
 
 
 async def turn_over(turns: int) -> None:
@@ -40,9 +45,7 @@ async def test_a_start_cancelled_at_any_moment_undoes_all_it_did(
         moments = set()
         for turns in TURNS:
             avatar = AvatarSession("scripted")
-            starting = asyncio.create_task(
-                avatar.start(stage.agent_session, stage.room, **stage.credentials)
-            )
+            starting = begin(avatar, stage)
             await turn_over(turns)
             finished = starting.done()
             moments.add((len(provider.live), finished))
@@ -69,9 +72,7 @@ async def test_aclose_during_a_start_at_any_moment_undoes_all_it_did(
     with registered(provider):
         for turns in (0, *TURNS):
             avatar = AvatarSession("scripted")
-            starting = asyncio.create_task(
-                avatar.start(stage.agent_session, stage.room, **stage.credentials)
-            )
+            starting = begin(avatar, stage)
             await turn_over(turns)
             await avatar.aclose()
             (outcome,) = await asyncio.gather(starting, return_exceptions=True)
@@ -85,23 +86,12 @@ async def test_aclose_during_a_start_at_any_moment_undoes_all_it_did(
 async def test_a_start_cancelled_while_the_token_is_minted_starts_nothing(
     stage: CallStage,
 ) -> None:
-    minting = asyncio.Event()
-
-    class SlowMint(ScriptedProvider):
-        @hookimpl
-        async def mint_token(self, request: TokenRequest) -> str:
-            minting.set()
-            await asyncio.Event().wait()
-            raise AssertionError("never set")
-
-    provider = SlowMint()
+    provider = HeldMint()
     before = footprint(stage)
     with registered(provider):
         avatar = AvatarSession("scripted")
-        starting = asyncio.create_task(
-            avatar.start(stage.agent_session, stage.room, **stage.credentials)
-        )
-        await asyncio.wait_for(minting.wait(), 10)
+        starting = begin(avatar, stage)
+        await provider.minting()
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
@@ -113,62 +103,41 @@ async def test_a_start_cancelled_while_the_token_is_minted_starts_nothing(
 async def test_a_cancelled_start_does_not_cut_the_request_off_and_ends_its_late_success(
     stage: CallStage,
 ) -> None:
-    creating, go_on, cut_off = asyncio.Event(), asyncio.Event(), False
-
-    async def on_start(request: StartRequest, make: Make) -> StartedSession:
-        nonlocal cut_off
-        creating.set()
-        try:
-            await go_on.wait()
-        except asyncio.CancelledError:
-            cut_off = True
-            raise
-        return make()
-
-    provider = ScriptedProvider(on_start=on_start)
+    held = HeldStart()
+    provider = ScriptedProvider(on_start=held)
     before = footprint(stage)
     with registered(provider):
         avatar = AvatarSession("scripted")
-        starting = asyncio.create_task(
-            avatar.start(stage.agent_session, stage.room, **stage.credentials)
-        )
-        await asyncio.wait_for(creating.wait(), 10)
+        starting = begin(avatar, stage)
+        await held.begun()
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(starting, 10)
         assert avatar.state == "closed"
-        assert (provider.made, cut_off) == (0, False)
+        assert (provider.made, held.cut_off) == (0, False)
 
-        go_on.set()
+        held.go_on()
         await eventually(lambda: provider.made == 1 and provider.live == {})
-        assert not cut_off
+        assert not held.cut_off
         await nothing_left_behind(stage, before)
 
 
 async def test_aclose_during_a_hanging_start_is_bounded(stage: CallStage) -> None:
-    creating, go_on = asyncio.Event(), asyncio.Event()
-
-    async def on_start(request: StartRequest, make: Make) -> StartedSession:
-        creating.set()
-        await go_on.wait()
-        return make()
-
-    provider = ScriptedProvider(on_start=on_start)
+    held = HeldStart()
+    provider = ScriptedProvider(on_start=held)
     before = footprint(stage)
     loop = asyncio.get_running_loop()
     with registered(provider):
         avatar = AvatarSession("scripted", policy=AvatarPolicy(end_timeout=0.3))
-        starting = asyncio.create_task(
-            avatar.start(stage.agent_session, stage.room, **stage.credentials)
-        )
-        await asyncio.wait_for(creating.wait(), 10)
+        starting = begin(avatar, stage)
+        await held.begun()
         began = loop.time()
         await avatar.aclose()
         assert loop.time() - began < 3
         with pytest.raises(SessionStateError, match="closed while it started"):
             await starting
 
-        go_on.set()
+        held.go_on()
         await eventually(lambda: provider.made == 1 and provider.live == {})
         await nothing_left_behind(stage, before)
 

@@ -15,6 +15,7 @@ from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import EndRequest, StartedSession, StartRequest, TokenRequest
 from avatar_core.testing.call_stage import CallStage
 from tests.calls.test_life_tokens import claims
+from tests.session.held_calls import HeldMint, HeldStart
 from tests.session.scripted_provider import (
     Make,
     ScriptedProvider,
@@ -112,19 +113,11 @@ async def test_an_audit_sees_failures_and_every_retry(stage: CallStage) -> None:
 
 
 async def test_an_audit_sees_a_cancelled_call(stage: CallStage) -> None:
-    minting = asyncio.Event()
-
-    class SlowMint(ScriptedProvider):
-        @hookimpl
-        async def mint_token(self, request: TokenRequest) -> str:
-            minting.set()
-            await asyncio.Event().wait()
-            raise AssertionError("never set")
-
     audit = Audit()
-    with registered(SlowMint()), extended_by(audit):
+    provider = HeldMint()
+    with registered(provider), extended_by(audit):
         starting = asyncio.create_task(start(AvatarSession("scripted"), stage))
-        await asyncio.wait_for(minting.wait(), 10)
+        await provider.minting()
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
@@ -132,22 +125,15 @@ async def test_an_audit_sees_a_cancelled_call(stage: CallStage) -> None:
 
 
 async def test_an_audit_sees_a_start_that_outlives_its_caller(stage: CallStage) -> None:
-    creating, go_on = asyncio.Event(), asyncio.Event()
-
-    async def on_start(request: StartRequest, make: Make) -> StartedSession:
-        creating.set()
-        await go_on.wait()
-        return make()
-
     audit = Audit()
-    provider = ScriptedProvider(on_start=on_start)
-    with registered(provider), extended_by(audit):
+    held = HeldStart()
+    with registered(ScriptedProvider(on_start=held)), extended_by(audit):
         starting = asyncio.create_task(start(AvatarSession("scripted"), stage))
-        await asyncio.wait_for(creating.wait(), 10)
+        await held.begun()
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
-        go_on.set()
+        held.go_on()
         await eventually(lambda: ("end_session", "NoneType") in audit.outcomes)
     assert ("start_session", "StartedSession") in audit.outcomes
 

@@ -1,16 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from livekit.agents import AgentSession
 
@@ -18,22 +11,11 @@ from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.contract import errors
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import SMALL_FACE, avatar_in
+from tests.calls.mock_processes import worker_processes
 from tests.session.call_footprint import own_tasks, until_listened_to
 from tests.session.scripted_provider import eventually
 
 MOCK = "mock-avatar-agent"
-
-
-def worker_processes() -> list[psutil.Process]:
-    """List the mock's worker processes under this one."""
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        try:
-            if any("worker_process" in part for part in child.cmdline()):
-                found.append(child)
-        except psutil.Error:
-            continue  # gone meanwhile, or a zombie that is about to be reaped
-    return found
 
 
 async def say(stage: CallStage, *, seconds: float = 0.5, who: str = MOCK) -> None:
@@ -198,72 +180,7 @@ async def test_it_crashes_without_a_word(stage: CallStage, worker: str) -> None:
         )
 
 
-# --- where it runs -----------------------------------------------------------------------------
-
-
-async def test_in_a_process_of_its_own_it_is_the_same_call(stage: CallStage) -> None:
-    async with avatar_in(stage, worker="process") as avatar:
-        (process,) = worker_processes()
-        shown = " ".join(process.cmdline()) + " ".join(
-            f"{name}={value}" for name, value in process.environ().items()
-        )
-        assert stage.server.api_secret not in shown
-        assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.", shown), "there is a token in it"
-        await say(stage, seconds=1.0)
-        await stage.viewer.until_heard(MOCK, seconds=0.8)
-        await stage.viewer.until_seen(MOCK, pictures=5)
-        assert avatar.state == "live"
-    assert worker_processes() == []
-    assert MOCK not in await stage.identities()
-
-
-AGENT = """
-import asyncio, sys
-from livekit import rtc
-from livekit.agents import AgentSession
-from avatar_core import AvatarSession
-
-async def main():
-    room = rtc.Room()
-    await room.connect(sys.argv[1], sys.stdin.readline().strip())
-    session = AgentSession(vad=None)
-    avatar = AvatarSession("mock", worker="process", size=64, fps=5)
-    await avatar.start(session, room)
-    await avatar.wait_for_join(timeout=60)
-    sys.stdout.write("joined\\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-async def test_when_the_agents_process_is_killed_its_worker_goes_too(stage: CallStage) -> None:
-    agent = subprocess.Popen(  # noqa: ASYNC220 - it returns at once; reading is in a thread
-        [sys.executable, "-c", AGENT, stage.server.url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-        env={
-            **os.environ,
-            "LIVEKIT_URL": stage.server.url,
-            "LIVEKIT_API_KEY": stage.server.api_key,
-            "LIVEKIT_API_SECRET": stage.server.api_secret,
-        },
-        text=True,
-    )
-    assert agent.stdin is not None and agent.stdout is not None
-    with agent:
-        try:
-            agent.stdin.write(stage.token("doomed", kind="agent") + "\n")
-            agent.stdin.flush()
-            assert await asyncio.to_thread(agent.stdout.readline) == "joined\n"
-            (worker,) = worker_processes()
-            assert MOCK in await stage.identities()
-        finally:
-            agent.send_signal(signal.SIGKILL)
-    await eventually(lambda: not worker.is_running())
-    await until_gone(stage)
+# --- looks ----------------------------------------------------------------------------------------
 
 
 async def test_the_face_learns_what_the_agent_does(stage: CallStage) -> None:

@@ -1,34 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
-import av
 import numpy as np
-import numpy.typing as npt
 import pytest
-from livekit.agents import AudioConfig, BackgroundAudioPlayer
 from livekit.agents.voice.recorder_io import RecorderIO
 
-from avatar_core.testing.call_stage import CallStage, tone
+from avatar_core.testing.call_stage import CallStage
 from tests.calls.avatar_in_call import Order, avatar_in
 from tests.calls.playback_log import PlaybackLog
+from tests.calls.recorded_call import agent_channel
 from tests.calls.speech_sound import assert_whole, read_sweep, sweep
 
 AVATAR = "mock-avatar-agent"
-
-
-def agent_channel(path: Path) -> npt.NDArray[np.int16]:
-    """The agent's side of a recording, at the rate the sweep is read at."""
-    with av.open(str(path)) as container:
-        resampler = av.AudioResampler(format="s16", layout="stereo", rate=24000)
-        pieces = [
-            piece.to_ndarray().reshape(-1, 2)[:, 1]
-            for frame in container.decode(audio=0)
-            for piece in resampler.resample(frame)
-        ]
-    return np.concatenate(pieces)
 
 
 @pytest.mark.parametrize("order", ["avatar first", "session first"])
@@ -62,22 +47,3 @@ async def test_livekits_recorder_has_the_speech_where_it_was_heard(
         breaks = np.flatnonzero(np.diff(loud) > 0.3)
         assert len(breaks) == 1, "one pause, one gap"
         assert loud[breaks[0] + 1] == pytest.approx(resumed, abs=0.1)
-
-
-async def test_background_audio_goes_on_beside_the_avatar(stage: CallStage) -> None:
-    # At its own pace: the player is given a stream of its own.
-    player = BackgroundAudioPlayer(
-        ambient_sound=AudioConfig(tone(seconds=20, hz=2000, sample_rate=48000, level=4000))
-    )
-    async with avatar_in(stage):
-        await player.start(room=stage.room, agent_session=stage.agent_session)
-        try:
-            await stage.viewer.until_heard("agent", seconds=0.3)
-            handle = stage.agent_session.say("over music", audio=sweep(seconds=1.5))
-            began = time.monotonic()
-            await asyncio.wait_for(handle.wait_for_playout(), 10)
-            await stage.viewer.until_silent(AVATAR)
-            assert_whole(read_sweep(stage.viewer.heard[AVATAR].samples), seconds=1.5)
-            assert stage.viewer.heard["agent"].loud_seconds(since=began) > 1
-        finally:
-            await player.aclose()

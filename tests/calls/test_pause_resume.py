@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from livekit import rtc
+from livekit.agents.voice import SpeechHandle
 
 from avatar_core.testing.call_stage import CallStage
 from tests.calls.avatar_in_call import Order, avatar_in
 from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import assert_whole, read_sweep, since, sweep
+from tests.calls.speech_sound import Sentence, assert_whole, read_sweep, since, sweep
 
 AVATAR = "mock-avatar-agent"
 
@@ -18,12 +19,18 @@ TWICE = 0.15
 """Seconds that may be said twice around one pause."""
 
 
+async def heard_out(stage: CallStage, handle: SpeechHandle) -> Sentence:
+    """Wait for the end of a sentence; gives what the viewer has heard from the avatar by then."""
+    await asyncio.wait_for(handle.wait_for_playout(), 15)
+    await stage.viewer.until_silent(AVATAR)
+    return read_sweep(stage.viewer.heard[AVATAR].samples)
+
+
 @pytest.mark.parametrize("order", ["avatar first", "session first"])
 async def test_a_paused_sentence_goes_on_where_it_was_left(stage: CallStage, order: Order) -> None:
     async with avatar_in(stage, order=order):
-        output = stage.agent_session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(stage.agent_session.output.audio)
+        output = log.output
         handle = stage.agent_session.say("a long sentence", audio=sweep(seconds=3))
         await stage.viewer.until_heard(AVATAR, seconds=1)
         moment = time.monotonic()
@@ -33,10 +40,7 @@ async def test_a_paused_sentence_goes_on_where_it_was_left(stage: CallStage, ord
         assert not handle.done()
         assert log.finished == []
         output.resume()
-        await asyncio.wait_for(handle.wait_for_playout(), 10)
-        await stage.viewer.until_silent(AVATAR)
-        sentence = read_sweep(stage.viewer.heard[AVATAR].samples)
-        assert_whole(sentence, seconds=3, repeated=TWICE)
+        assert_whole(await heard_out(stage, handle), seconds=3, repeated=TWICE)
         assert log.order == "sppf"
         assert not log.finished[0].interrupted
         assert log.finished[0].playback_position == pytest.approx(3, abs=0.01)
@@ -46,19 +50,15 @@ async def test_a_paused_sentence_goes_on_where_it_was_left(stage: CallStage, ord
 async def test_several_pauses_in_one_sentence(stage: CallStage) -> None:
     pauses = 4
     async with avatar_in(stage):
-        output = stage.agent_session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(stage.agent_session.output.audio)
+        output = log.output
         handle = stage.agent_session.say("much interrupted", audio=sweep(seconds=4))
         for number in range(1, pauses + 1):
             await stage.viewer.until_heard(AVATAR, seconds=0.7 * number)
             output.pause()
             await stage.viewer.until_silent(AVATAR)
             output.resume()
-        await asyncio.wait_for(handle.wait_for_playout(), 15)
-        await stage.viewer.until_silent(AVATAR)
-        sentence = read_sweep(stage.viewer.heard[AVATAR].samples)
-        assert_whole(sentence, seconds=4, repeated=TWICE * pauses)
+        assert_whole(await heard_out(stage, handle), seconds=4, repeated=TWICE * pauses)
         assert len(log.started) == len(log.finished) == 1
         assert not log.finished[0].interrupted
         log.assert_progress_covers(4)
@@ -66,27 +66,23 @@ async def test_several_pauses_in_one_sentence(stage: CallStage) -> None:
 
 async def test_pauses_and_resumes_faster_than_the_avatar_answers(stage: CallStage) -> None:
     async with avatar_in(stage):
-        output = stage.agent_session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(stage.agent_session.output.audio)
+        output = log.output
         handle = stage.agent_session.say("stuttering", audio=sweep(seconds=2))
         await stage.viewer.until_heard(AVATAR, seconds=0.5)
         for _ in range(5):
             output.pause()
             await asyncio.sleep(0)
             output.resume()
-        await asyncio.wait_for(handle.wait_for_playout(), 10)
-        await stage.viewer.until_silent(AVATAR)
-        assert_whole(read_sweep(stage.viewer.heard[AVATAR].samples), seconds=2, repeated=TWICE)
+        assert_whole(await heard_out(stage, handle), seconds=2, repeated=TWICE)
         assert len(log.started) == len(log.finished) == 1
         log.assert_progress_covers(2)
 
 
 async def test_a_pause_before_any_audio_holds_the_sentence(stage: CallStage) -> None:
     async with avatar_in(stage):
-        output = stage.agent_session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(stage.agent_session.output.audio)
+        output = log.output
 
         async def pausing_tts() -> AsyncIterator[rtc.AudioFrame]:
             output.pause()
@@ -99,9 +95,7 @@ async def test_a_pause_before_any_audio_holds_the_sentence(stage: CallStage) -> 
         assert stage.viewer.heard[AVATAR].loud_seconds() == 0
         assert log.events == []
         output.resume()
-        await asyncio.wait_for(handle.wait_for_playout(), 5)
-        await stage.viewer.until_silent(AVATAR)
-        assert_whole(read_sweep(stage.viewer.heard[AVATAR].samples), seconds=1)
+        assert_whole(await heard_out(stage, handle), seconds=1)
         assert log.order == "spf"
 
 
@@ -127,24 +121,19 @@ async def test_audio_that_comes_while_paused_is_said_after_it(stage: CallStage) 
         paused.set()
         await asyncio.wait_for(silent.wait(), 5)
         output.resume()
-        await asyncio.wait_for(handle.wait_for_playout(), 10)
-        await stage.viewer.until_silent(AVATAR)
-        assert_whole(read_sweep(stage.viewer.heard[AVATAR].samples), seconds=2, repeated=TWICE)
+        assert_whole(await heard_out(stage, handle), seconds=2, repeated=TWICE)
 
 
 async def test_a_pause_at_the_very_end_loses_nothing(stage: CallStage) -> None:
     async with avatar_in(stage):
-        output = stage.agent_session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(stage.agent_session.output.audio)
+        output = log.output
         handle = stage.agent_session.say("almost over", audio=sweep(seconds=1))
         await stage.viewer.until_heard(AVATAR, seconds=0.95)
         output.pause()
         await stage.viewer.until_silent(AVATAR)
         output.resume()
-        await asyncio.wait_for(handle.wait_for_playout(), 5)
-        await stage.viewer.until_silent(AVATAR)
-        assert_whole(read_sweep(stage.viewer.heard[AVATAR].samples), seconds=1, repeated=TWICE)
+        assert_whole(await heard_out(stage, handle), seconds=1, repeated=TWICE)
         assert len(log.finished) == 1
         assert not log.finished[0].interrupted
 
@@ -168,9 +157,8 @@ async def test_a_pause_with_nothing_to_say_is_no_pause_of_the_next_sentence(
 async def test_interrupted_while_paused_the_rest_is_never_said(stage: CallStage) -> None:
     async with avatar_in(stage):
         session = stage.agent_session
-        output = session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(session.output.audio)
+        output = log.output
         handle = session.say("a long sentence", audio=sweep(seconds=4))
         await stage.viewer.until_heard(AVATAR, seconds=0.8)
         output.pause()
@@ -191,16 +179,13 @@ async def test_interrupted_while_paused_the_rest_is_never_said(stage: CallStage)
 async def test_interrupted_in_the_moment_of_the_pause(stage: CallStage) -> None:
     async with avatar_in(stage):
         session = stage.agent_session
-        output = session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(session.output.audio)
+        output = log.output
         handle = session.say("a long sentence", audio=sweep(seconds=4))
         await stage.viewer.until_heard(AVATAR, seconds=0.5)
         output.pause()
         await asyncio.wait_for(session.interrupt(), 5)
-        await asyncio.wait_for(handle.wait_for_playout(), 5)
-        await stage.viewer.until_silent(AVATAR)
-        heard = read_sweep(stage.viewer.heard[AVATAR].samples)
+        heard = await heard_out(stage, handle)
         assert log.order == "spf"
         assert log.finished[0].interrupted
         assert log.finished[0].playback_position == pytest.approx(heard.last, abs=0.2)
@@ -209,9 +194,8 @@ async def test_interrupted_in_the_moment_of_the_pause(stage: CallStage) -> None:
 
 async def test_a_pause_while_the_avatar_is_still_joining(stage: CallStage) -> None:
     async with avatar_in(stage, wait=False, join_delay=0.5) as avatar:
-        output = stage.agent_session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(stage.agent_session.output.audio)
+        output = log.output
         handle = stage.agent_session.say("a greeting", audio=sweep(seconds=1))
         await asyncio.wait_for(log.captured(), 5)
         output.pause()
@@ -220,16 +204,13 @@ async def test_a_pause_while_the_avatar_is_still_joining(stage: CallStage) -> No
         await stage.viewer.until_silent(AVATAR, seconds=0.5)
         assert stage.viewer.heard[AVATAR].loud_seconds() == 0
         output.resume()
-        await asyncio.wait_for(handle.wait_for_playout(), 5)
-        await stage.viewer.until_silent(AVATAR)
-        assert_whole(read_sweep(stage.viewer.heard[AVATAR].samples), seconds=1)
+        assert_whole(await heard_out(stage, handle), seconds=1)
 
 
 async def test_paused_at_the_avatar_and_resumed_by_the_voice(stage: CallStage) -> None:
     async with avatar_in(stage) as avatar:
-        output = stage.agent_session.output.audio
-        assert output is not None
-        log = PlaybackLog(output)
+        log = PlaybackLog(stage.agent_session.output.audio)
+        output = log.output
         handle = stage.agent_session.say("changing hands", audio=sweep(seconds=3))
         await stage.viewer.until_heard(AVATAR, seconds=1)
         output.pause()

@@ -25,7 +25,8 @@ class ProcessAvatar:
     """Runs ``python -m avatar_provider_mock.worker_process``.
 
     The token goes over the pipe, never into arguments or environment, where others could read
-    it. The process leaves the room when its input ends: it cannot outlive the agent.
+    it. The process leaves the room when its input ends, and is continued for that if it was
+    stopped: it cannot outlive the agent, however that ends.
 
     Args:
         options: Looks and manners.

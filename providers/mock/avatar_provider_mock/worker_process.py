@@ -1,7 +1,8 @@
 """The mock's worker as a process: ``python -m avatar_provider_mock.worker_process``.
 
 Reads one JSON line with options, url, token and agent identity, joins, writes ``joined``, then
-takes lines such as ``{"agent_state": "listening"}``. Leaves when its input ends.
+takes lines such as ``{"agent_state": "listening"}``. Leaves when its input ends, and the kernel
+continues it for that if it is stopped when the agent dies.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 
 from avatar_provider_mock.inline_avatar import make_worker
 from avatar_provider_mock.options import MockOptions
+from avatar_provider_mock.parent_death import continue_when_parent_dies
 
 
 async def run() -> None:
@@ -49,5 +51,6 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
+    continue_when_parent_dies()
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(run())
