@@ -23,11 +23,13 @@ _GRACE_SECONDS = 2.0
 _ROOT = Path(__file__).parent
 # Tests that hear and see in real time: on a busy machine the media arrive late or patched up by the
 # receiver's concealment. They get another try; a promise that is broken fails every one.
-_REAL_TIME = {"calls", "demo", "examples", "worker", "protoface"}
+_REAL_TIME = {"benchmarks", "calls", "demo", "examples", "worker", "protoface"}
 _TRIES = 3
 # Long, or about the tree and not about Python: of these only what is marked itself runs on every
 # Python that is claimed, the rest on one.
-_ONE_PYTHON = {"calls", "demo", "docs", "examples", "face", "house", "protoface", "worker"}
+_ONE_PYTHON = {
+    "benchmarks", "calls", "demo", "docs", "examples", "face", "house", "protoface", "worker",
+}  # fmt: skip
 # multiprocessing keeps one of each per process on purpose, until that process ends.
 _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from avatar_core.livekit_server import LiveKitServer
 from benchmarks.avatar_cost import many_avatars, one_avatar
 from benchmarks.call_times import first_frames, lip_sync, milliseconds, picture_rates, speech_times
-
-Row = tuple[str, str, str, str]
+from benchmarks.protoface_parts import PARTS as PROTOFACE_PARTS
+from benchmarks.protoface_parts import QUICK, Row
 
 
 async def speech(server: LiveKitServer) -> list[Row]:
@@ -119,25 +119,35 @@ PARTS: dict[str, Callable[[LiveKitServer], Awaitable[list[Row]]]] = {
     "sync": sync,
     "cost": cost,
     "many": many,
+    **PROTOFACE_PARTS,
 }
 
 
-async def run(names: list[str]) -> None:
+async def run(names: list[str], *, quick: bool = False) -> None:
+    parts = QUICK if quick else PARTS
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPUs")
-    print("| What | The mock | In the same run | Aim |\n|---|---|---|---|", flush=True)
+    print("| What | Ours | In the same run | Aim |\n|---|---|---|---|", flush=True)
     async with await LiveKitServer.start_async(
         progress=lambda line: print(line, file=sys.stderr)
     ) as server:
         for name in names:
-            for row in await PARTS[name](server):
+            for row in await parts[name](server):
                 print("| " + " | ".join(row) + " |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*PARTS, []], help="parts; all by default")
-    names = parser.parse_args().names or list(PARTS)
-    asyncio.run(run(names))
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="so few rounds that it shows only whether they work: " + ", ".join(QUICK),
+    )
+    given = parser.parse_args()
+    names = given.names or list(QUICK if given.quick else PARTS)
+    if given.quick and (slow := [name for name in names if name not in QUICK]):
+        parser.error(f"there is no quick form of {', '.join(slow)}")
+    asyncio.run(run(names, quick=given.quick))
 
 
 if __name__ == "__main__":

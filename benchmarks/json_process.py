@@ -43,7 +43,12 @@ class JsonProcess:
     async def until(
         self, matches: Callable[[dict[str, Any]], bool], *, timeout: float = 30.0, start: int = 0
     ) -> dict[str, Any]:
-        """Return the first line that matches; lines before number ``start`` do not count."""
+        """Return the first line that matches; lines before number ``start`` do not count.
+
+        Raises:
+            EOFError: The process has ended without such a line.
+            asyncio.TimeoutError: There was none in time.
+        """
 
         async def find() -> dict[str, Any]:
             position = start
@@ -52,6 +57,8 @@ class JsonProcess:
                     position += 1
                     if matches(self.lines[position - 1]):
                         return self.lines[position - 1]
+                if self._reader is not None and self._reader.done():
+                    raise EOFError("the process ended")
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -69,3 +76,5 @@ class JsonProcess:
         async for line in self._process.stdout:
             self.lines.append(json.loads(line))
             self._changed.set()
+        # In the next turn of the loop, when this task is done.
+        asyncio.get_running_loop().call_soon(self._changed.set)

@@ -227,7 +227,7 @@ class JsonApi:
         key: Mapping[str, str] = {}
         if self.key is not None and not public:
             try:
-                key = await asyncio.wait_for(self.key.headers(), remaining)
+                key = await self.key.headers(timeout=remaining)
             except asyncio.TimeoutError:
                 raise late from None
         remaining = deadline - self.clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -41,17 +42,21 @@ class ApiKey:
     def __repr__(self) -> str:
         return f"ApiKey(header={self._header!r})"
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self, *, timeout: float) -> dict[str, str]:
         """Return the header to send.
 
+        Args:
+            timeout: Seconds the callable may take.
+
         Raises:
+            asyncio.TimeoutError: It took longer.
             ConfigurationError: The key is empty, or is no text that a header can carry.
             ProviderUnavailableError: The callable failed; its error is chained.
         """
         # Any: what a user's callable returns is not always what it says.
         value: Any = self._secret
         if callable(value):
-            value = await self._fetch(value)
+            value = await asyncio.wait_for(self._fetch(value), timeout)
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         if not isinstance(text, str) or not text.strip():
             raise ConfigurationError(f"{self._option} is empty")
