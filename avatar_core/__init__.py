@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ListedSession,
         ProviderInfo,
         RoomAddress,
+        StandIn,
         StartedSession,
         WorkerToken,
     )
@@ -95,6 +96,7 @@ _HOME = {
         "ListedSession",
         "ProviderInfo",
         "RoomAddress",
+        "StandIn",
         "StartedSession",
         "WorkerToken",
     ),
@@ -158,6 +160,7 @@ __all__ = [
     "RoomAddress",
     "SessionStateError",
     "Sink",
+    "StandIn",
     "StartAttempt",
     "StartUncertainError",
     "StartedSession",

@@ -37,6 +37,9 @@ _COMMANDS = {
     "providers": _Lazy(
         "avatar_core.cli.providers", "providers", "List avatar providers, or explain one."
     ),
+    "sessions": _Lazy(
+        "avatar_core.cli.sessions", "sessions", "List sessions at providers, and end them."
+    ),
     "demo": _Lazy(
         "avatar_core.cli.demo", "demo", "Record a real call with an avatar as a video.", "demo"
     ),

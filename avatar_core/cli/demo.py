@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,11 +91,18 @@ def record(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the timeline as JSON on stdout.")
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes", help="Do not ask whether a provider without a key may be emulated here."
+        ),
+    ] = False,
 ) -> None:
     """Talk through an avatar in a real LiveKit room, and record it.
 
-    A server on this machine is used unless LIVEKIT_URL is set. Ctrl-C ends the call and keeps
-    what was recorded.
+    A server on this machine is used unless LIVEKIT_URL is set, and an emulator of the provider,
+    if it has one, where the provider's key is not set. Ctrl-C ends the call and keeps what was
+    recorded.
     """
     try:
         from avatar_core.demo.command import DemoRequest, run_demo
@@ -117,7 +124,7 @@ def record(
     )
     try:
         with _console() as console, _warnings_on(console):
-            timeline = run_demo(request, console=console)
+            timeline = run_demo(request, console=console, ask=None if yes else _asker(console))
     except KeyboardInterrupt:
         print_trouble("stopped; nothing was recorded")
         raise typer.Exit(_INTERRUPTED) from None
@@ -135,6 +142,23 @@ def record(
     if timeline.avatar_missing:
         print_trouble(f"no avatar joined the call: {timeline.provider} was not to be seen")
         raise typer.Exit(1)
+
+
+def _asker(console: Console) -> Callable[[str], bool] | None:
+    """Return what asks the person at the terminal; None where nobody is there to answer."""
+    if not (console.is_terminal and sys.stdin.isatty()):
+        return None
+
+    def ask(question: str) -> bool:
+        # The console is on stderr: what is on stdout may be read by a program.
+        console.print(f"{question} [Y/n] ", end="", soft_wrap=True, markup=False)
+        try:
+            return input().strip().lower() in ("", "y", "yes")
+        except EOFError:  # Ctrl-D
+            console.print()
+            return False
+
+    return ask
 
 
 def _in_order(ctx: typer.Context, say: list[str], audio: list[Path]) -> list[str | Path]:
@@ -182,6 +206,8 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
+        if record.name == "livekit" and record.getMessage().endswith("closed unexpectedly"):
+            return  # said of a participant that the server removes, as an avatar is at its end
         style = "red" if record.levelno >= logging.ERROR else "yellow"
         line = f"{record.levelname.lower()}: {self.format(record)}"
         self._console.print(line, style=style, markup=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -84,6 +85,9 @@ def _type_name(annotation: Any) -> str:
         return " | ".join(str(choice) for choice in arguments)
     if origin in (Union, types.UnionType):
         return " | ".join(_type_name(part) for part in arguments)
+    # Its parameters are a list and not types; and what is written on a command line is none.
+    if Callable in (origin, annotation):
+        return "function"
     if origin is not None and arguments:
         inner = ", ".join("..." if part is ... else _type_name(part) for part in arguments)
         return f"{_type_name(origin)}[{inner}]"

@@ -89,7 +89,8 @@ class ProviderHooks:
         """End the session and stop its billing.
 
         Called until it returns without an error, with growing pauses, from any task of the
-        agent's loop, also when the room is gone. Ending a session that has ended is success.
+        agent's loop, also when the room is gone, and by ``avatar sessions``, which knows the id
+        and at most what ``list_sessions`` told. Ending a session that has ended is success.
 
         Args:
             request: What ``start_session`` returned, and why it ends.
@@ -142,6 +143,18 @@ class ProviderHooks:
     @hookspec(firstresult=True)
     def send_command(self, request: models.CommandRequest) -> Any:
         """Carry out a command of the provider's own, such as a change of emotion."""
+        raise AssertionError("a specification is not called")
+
+    @hookspec(firstresult=True)
+    def local_stand_in(self) -> models.StandIn | None:
+        """Offer a stand-in on this machine for those who have no credentials.
+
+        Called by ``avatar demo`` when a credential of ``ProviderInfo`` is not set; a call of an
+        agent never uses it. Never ``async``; nothing is started and nothing heavy imported here.
+
+        Returns:
+            What it is and how to run it, or None when there is none.
+        """
         raise AssertionError("a specification is not called")
 
     @hookspec(firstresult=True)

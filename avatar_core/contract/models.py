@@ -8,6 +8,7 @@ from avatar_core.contract.provider_info import (
     Capabilities,
     Credential,
     ProviderInfo,
+    StandIn,
 )
 from avatar_core.contract.requests import (
     AgentStateRequest,
@@ -50,6 +51,7 @@ __all__ = [
     "RecoverRequest",
     "RoomAddress",
     "SessionRequest",
+    "StandIn",
     "StartRequest",
     "StartedSession",
     "TokenRequest",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from avatar_core.contract.options import ProviderOptions
 
@@ -24,6 +26,25 @@ class Credential:
     option: str
     variable: str
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """Something on this machine that takes the place of a provider's service, to try it with.
+
+    Args:
+        title: What it is, as it stands in a sentence: "the Acme emulator".
+        options: Names of the provider's options that it sets. It is offered to those only who
+            set none of them, by argument or environment.
+        run: Runs it beside the caller, in a thread or a process, while the context is open, and
+            gives the values of ``options``. Nothing is started before.
+        install: The command that installs what it needs and is missing; None if it can run.
+    """
+
+    title: str
+    options: tuple[str, ...]
+    run: Callable[[], AbstractContextManager[Mapping[str, Any]]]
+    install: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class ProviderRequest:
     Args:
         options: The caller's options, checked by the provider's own model.
         deadline: ``time.monotonic()`` value by which the hook has to be done.
-        http: Connections shared by the calls of this session.
+        http: Connections, shared by all calls of this job.
         connect: The caller's ``conn_options``.
     """
 
@@ -112,11 +112,14 @@ class EndRequest(ProviderRequest):
         room: The room it was in, None if it joined none.
         session: What ``start_session`` returned.
         reason: Why it ends, one word or two, for the provider's log.
+        must_exist: A person named the session, and may have mistyped its id: one that the
+            provider has never had is an error then, and not a session that has ended.
     """
 
     room: RoomAddress | None
     session: StartedSession
     reason: str
+    must_exist: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,12 +64,22 @@ class StartedSession:
 class ListedSession:
     """A session as the provider sees it.
 
+    ``avatar sessions reap`` ends only what it can tell the owner of: for that ``created_at``,
+    ``room``, ``livekit_url`` and ``agent_identity`` are needed, whole and as the start had them.
+
     Args:
         session_id: The provider's id of it.
         status: The provider's word for its state.
         created_at: Unix time of its creation, if told.
         room: Room it was started for, if told.
         metadata: What else the provider tells.
+        livekit_url: LiveKit server that its worker was told to join, if told.
+        agent_identity: Identity of the agent it speaks for; None where whoever started it left
+            none.
+        avatar_identity: Identity of its worker in the room, if told.
+        job_id: LiveKit job of the agent, if there was one.
+        version: Version of the provider's package that started it, if told.
+        ending: It is on its way out, and nothing has to be done about it.
     """
 
     session_id: str
@@ -77,6 +87,12 @@ class ListedSession:
     created_at: float | None = None
     room: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    livekit_url: str | None = None
+    agent_identity: str | None = None
+    avatar_identity: str | None = None
+    job_id: str | None = None
+    version: str | None = None
+    ending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

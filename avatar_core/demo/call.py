@@ -57,6 +57,7 @@ class Call:
         recorder: Where the film goes; finished or abandoned when ``run`` is through.
         sheet: Where the contact sheet goes, likewise.
         progress: Told what happens.
+        stand_in: What takes the place of the provider's service, if anything does.
     """
 
     def __init__(
@@ -68,8 +69,9 @@ class Call:
         recorder: Recorder,
         sheet: PartFile,
         progress: Progress,
+        stand_in: str | None = None,
     ) -> None:
-        self.timeline = Timeline(provider=avatar.provider, room=connection.room)
+        self.timeline = Timeline(provider=avatar.provider, room=connection.room, stand_in=stand_in)
         self._avatar = avatar
         self._connection = connection
         self._script = script

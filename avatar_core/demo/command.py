@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from avatar_core.demo.part_file import PartFile
 from avatar_core.demo.progress import Progress
 from avatar_core.demo.recorder import Recorder
 from avatar_core.demo.speech import synthesize
+from avatar_core.demo.stand_in import choose_stand_in
 from avatar_core.demo.timeline import Timeline
 from avatar_core.demo.utterance import Utterance
 from avatar_core.livekit_server import LiveKitServer
@@ -59,12 +60,15 @@ class DemoRequest:
     out: Path
 
 
-def run_demo(request: DemoRequest, *, console: Console) -> Timeline:
+def run_demo(
+    request: DemoRequest, *, console: Console, ask: Callable[[str], bool] | None = None
+) -> Timeline:
     """Run a demo to its end; every mistake that can be found before the call is found before it.
 
     Args:
         request: What to do.
         console: Where progress goes.
+        ask: Asks a yes-or-no question, before anything moves on the console; None answers yes.
 
     Returns:
         What happened, with the film.
@@ -79,7 +83,27 @@ def run_demo(request: DemoRequest, *, console: Console) -> Timeline:
     if request.seconds is not None and not request.seconds > 0:
         raise ConfigurationError("--seconds must be more than 0")
     configured = configured_server()
-    avatar = AvatarSession(_spec(request))
+    spec = _spec(request)
+    chosen = choose_stand_in(spec, ask=ask)
+    with progress.running(), ExitStack() as stack:
+        options = stack.enter_context(chosen.running(progress)) if chosen is not None else {}
+        return _record(
+            AvatarSession(spec, **options),
+            request,
+            configured,
+            progress,
+            stand_in=chosen.offer.title if chosen is not None else None,
+        )
+
+
+def _record(
+    avatar: AvatarSession,
+    request: DemoRequest,
+    configured: Connection | None,
+    progress: Progress,
+    *,
+    stand_in: str | None,
+) -> Timeline:
     recorder = Recorder(request.out)
     try:
         sheet = PartFile(request.out.with_suffix(".png"))
@@ -90,30 +114,24 @@ def run_demo(request: DemoRequest, *, console: Console) -> Timeline:
                 seconds=request.seconds,
             )
             _check_interruptions(script)
-            with progress.running(), _server(configured, progress) as connection:
-                return asyncio.run(_call(avatar, connection, script, recorder, sheet, progress))
+            with _server(configured, progress) as connection:
+                call = Call(
+                    avatar=avatar,
+                    connection=connection,
+                    script=script,
+                    recorder=recorder,
+                    sheet=sheet,
+                    progress=progress,
+                    stand_in=stand_in,
+                )
+                return asyncio.run(_run(call, progress))
         finally:
             sheet.discard()
     finally:
         recorder.abandon()
 
 
-async def _call(
-    avatar: AvatarSession,
-    connection: Connection,
-    script: Script,
-    recorder: Recorder,
-    sheet: PartFile,
-    progress: Progress,
-) -> Timeline:
-    call = Call(
-        avatar=avatar,
-        connection=connection,
-        script=script,
-        recorder=recorder,
-        sheet=sheet,
-        progress=progress,
-    )
+async def _run(call: Call, progress: Progress) -> Timeline:
     loop = asyncio.get_running_loop()
     interrupts = 0
 

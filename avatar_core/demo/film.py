@@ -44,7 +44,7 @@ async def finish_film(
         return
     timeline.recording, timeline.recording_at = recording, recording.started_at - origin
     title = (
-        f"{timeline.provider}   {recording.seconds:.1f} s   {recording.width}x{recording.height}"
+        f"{timeline.title}   {recording.seconds:.1f} s   {recording.width}x{recording.height}"
         f"   {timeline.frames_per_second:.1f} fps received"
     )
     progress.status("drawing the contact sheet")

@@ -87,10 +87,12 @@ class Timeline:
     Args:
         provider: The provider asked for.
         room: The room's name.
+        stand_in: What took the place of the provider's service, for want of credentials.
     """
 
     provider: str
     room: str
+    stand_in: str | None = None
     avatar_identity: str | None = None
     session_id: str | None = None
     state: str = "idle"
@@ -106,6 +108,11 @@ class Timeline:
     recording: Recording | None = None
     recording_at: float = 0.0
     contact_sheet: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The provider, and what stood in for it."""
+        return self.provider + (f" ({self.stand_in} on this machine)" if self.stand_in else "")
 
     @property
     def avatar_missing(self) -> bool:
@@ -124,6 +131,7 @@ class Timeline:
         film = self.recording
         return {
             "provider": self.provider,
+            "stand_in": self.stand_in,
             "room": self.room,
             "avatar_identity": self.avatar_identity,
             "session_id": self.session_id,

@@ -16,9 +16,9 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
         timeline: The finished call.
         console: Where to.
     """
-    landmarks = Table(
-        title=f"Call with {timeline.provider}", title_justify="left", title_style="bold", box=None
-    )
+    # Not the table's own title: rich would cut that to the width of the table.
+    console.print(Text(f"Call with {timeline.title}", style="bold"), soft_wrap=True)
+    landmarks = Table(box=None)
     landmarks.add_column("", style="cyan")
     landmarks.add_column("", justify="right")
     landmarks.add_column("")

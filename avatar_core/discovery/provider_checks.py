@@ -29,7 +29,7 @@ OFF = "off"
 """The name that stands for no avatar at all; no provider may have it."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-_PLAIN_HOOKS = ("describe_provider", "cli_commands")
+_PLAIN_HOOKS = ("describe_provider", "local_stand_in", "cli_commands")
 
 
 def check_provider(

@@ -37,6 +37,13 @@ class UnendedSession:
     provider: str
     session_id: str | None
 
+    @property
+    def remedy(self) -> str:
+        """The command that ends it, or that finds it where its id is not known."""
+        if self.session_id is None:
+            return f"avatar sessions reap --provider {self.provider}"
+        return f"avatar sessions end {self.session_id} --provider {self.provider}"
+
 
 class SessionEnder:
     """Owns every session from its creation on, and the tasks that end them.
@@ -76,7 +83,8 @@ class SessionEnder:
         for unended in self._tasks.values():
             logger.error(
                 "avatar session not ended yet; it may be billed until the provider times out."
-                " Ending goes on in the background",
+                " Ending goes on in the background; should this process end before: %s",
+                unended.remedy,
                 extra={"provider": unended.provider, "session_id": unended.session_id},
             )
         return self.unended
@@ -103,6 +111,11 @@ class SessionEnder:
             )
 
     async def _end(self, slot: ProviderSlot, session: StartedSession, reason: str) -> None:
+        task = asyncio.current_task()
+        if task in self._tasks:  # of a start that was taken over, the id is known only now
+            self._tasks[task] = UnendedSession(
+                provider=slot.provider.name, session_id=session.session_id
+            )
         removed = False
         pause = FIRST_PAUSE
         while True:
@@ -131,6 +144,14 @@ class SessionEnder:
         self, slot: ProviderSlot, start: asyncio.Task[StartedSession]
     ) -> None:
         await asyncio.wait([start])
+        if start.cancelled():  # not by the core: an extension did so to the task it runs in
+            await self._recover(
+                slot,
+                StartUncertainError(
+                    "start_session was cancelled by an extension", provider=slot.provider.name
+                ),
+            )
+            return
         error = start.exception()
         if error is None:
             await self._end(slot, start.result(), "start abandoned")

@@ -125,8 +125,11 @@ class AvatarWorker:
             raise RuntimeError("an AvatarWorker can be started once; make a new one")
         try:
             await self._start(url, token)
-        except BaseException:  # a cancelled start may have joined already
+        except BaseException as exc:  # a cancelled start may have joined already
+            ended_before = self._reason is not None
             await self._end(CloseReason.CLOSED)
+            if ended_before and isinstance(exc, rtc.participant.PublishTrackError):
+                raise RuntimeError("the avatar worker was closed while it started") from exc
             raise
 
     async def aclose(self) -> None:
@@ -211,8 +214,9 @@ class AvatarWorker:
         self._identity = room.local_participant.identity
         speech.joined()
         self._presence.start()
+        audio, video = self._audio, self._video
         sound = await publish(
-            room, audio=self._audio, video=self._video, size=size, fps=fps, options=options
+            room, audio=audio, video=video, size=size, fps=fps, options=options, closed=self._closed
         )
         self._spawn("listener", speech.release_when_heard(sound))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from livekit import rtc
 
@@ -57,6 +58,7 @@ async def publish(
     size: tuple[int, int],
     fps: float,
     options: WorkerOptions,
+    closed: asyncio.Event,
 ) -> rtc.LocalTrackPublication:
     """Publish both tracks at once, without waiting for a subscriber.
 
@@ -67,23 +69,46 @@ async def publish(
         size: Width and height of the pictures.
         fps: Pictures per second.
         options: Names, codec, bit rate.
+        closed: Set when the worker has left the room.
 
     Returns:
         The publication of the sound.
 
     Raises:
         PublishTrackError: The server refused a track.
+        RuntimeError: The worker was closed, or taken out of the room, meanwhile.
     """
     participant = room.local_participant
     audio_options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
     audio_track = rtc.LocalAudioTrack.create_audio_track(options.audio_track_name, audio)
-    publications = [participant.publish_track(audio_track, audio_options)]
+    publishing = [asyncio.create_task(participant.publish_track(audio_track, audio_options))]
     if video is not None:
         video_track = rtc.LocalVideoTrack.create_video_track(options.video_track_name, video)
         video_options = _video_options(size=size, fps=fps, options=options)
-        publications.append(participant.publish_track(video_track, video_options))
-    sound, *_ = await asyncio.gather(*publications)
-    return sound
+        publishing.append(
+            asyncio.create_task(participant.publish_track(video_track, video_options))
+        )
+    # A publication under way when the room goes is never answered (livekit rtc 1.1.21).
+    ended = asyncio.create_task(closed.wait())
+    tasks: set[asyncio.Task[Any]] = {ended, *publishing}
+    try:
+        while not ended.done() and not all(task.done() for task in publishing):
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {ended}:
+                task.result()  # a track that is refused: the other one is of no use
+            tasks -= done
+        if not all(task.done() for task in publishing):
+            raise RuntimeError("the avatar worker was closed while it published its tracks")
+        return publishing[0].result()
+    finally:
+        left = [task for task in (ended, *publishing) if not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        for task in publishing:
+            if not task.cancelled():
+                task.exception()  # of two that failed one is told
 
 
 def _video_options(

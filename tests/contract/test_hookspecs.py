@@ -32,6 +32,7 @@ def test_the_hooks_are_those_of_the_contract() -> None:
         "keep_alive",
         "agent_state_changed",
         "send_command",
+        "local_stand_in",
         "cli_commands",
     )
     assert set(REQUIRED_HOOKS) <= set(hook_names(ProviderHooks))

@@ -110,6 +110,10 @@ UNFIT = {
         with_hook("cli_commands", arguments=""),
         "hook 'cli_commands' must be a plain function, not 'async def'",
     ),
+    "async local_stand_in": (
+        with_hook("local_stand_in", arguments=""),
+        "hook 'local_stand_in' must be a plain function, not 'async def'",
+    ),
     "generator": (with_hook("prewarm", body="yield"), "hook 'prewarm' is a generator"),
     # --- describe_provider
     "describe raises": (

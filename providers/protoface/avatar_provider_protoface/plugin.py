@@ -18,6 +18,7 @@ from avatar_core.contract.models import (
     PrewarmRequest,
     ProviderInfo,
     RecoverRequest,
+    StandIn,
     StartedSession,
     StartRequest,
 )
@@ -100,6 +101,14 @@ async def prewarm(request: PrewarmRequest) -> None:
     from avatar_provider_protoface.api import protoface_api
 
     await protoface_api(request).prewarm("v1", "status", deadline=request.deadline)
+
+
+@hookimpl
+def local_stand_in() -> StandIn:
+    """Offer the emulator."""
+    from avatar_provider_protoface.stand_in import emulator_stand_in
+
+    return emulator_stand_in()
 
 
 @hookimpl

@@ -73,6 +73,7 @@ async def end(request: EndRequest) -> None:
     """End a session; one that is over, or that Protoface does not know, is ended.
 
     Raises:
+        ProviderRejectedError: It does not know it, and a person named it.
         ProviderError: The end was not acknowledged.
     """
     assert request.session.session_id is not None
@@ -88,9 +89,17 @@ async def end(request: EndRequest) -> None:
         )
     except ProviderRejectedError as exc:
         # Told by the API itself: a wrong address or a proxy says 404 too, without a code.
-        if exc.status_code == 404 and exc.code is not None:
-            return
-        raise
+        if exc.status_code != 404 or exc.code is None:
+            raise
+        if request.must_exist:
+            raise ProviderRejectedError(
+                f"Protoface knows no session {request.session.session_id} of this API key's"
+                " account; `avatar sessions --provider protoface` lists those that live",
+                status_code=exc.status_code,
+                code=exc.code,
+                request_id=exc.request_id,
+            ) from exc
+        return
     if ended.root is not None and ended.root.status in ACTIVE:
         raise ProviderInvalidResponseError("the session goes on although it was ended")
 
@@ -114,24 +123,31 @@ async def recover(request: RecoverRequest) -> StartedSession | None:
 
 async def listed(request: ListSessionsRequest) -> Sequence[ListedSession]:
     """List the sessions of the API key's account that are not over."""
-    found = []
-    async for session in active_sessions(protoface_api(request), deadline=request.deadline):
-        room = session.metadata.get(tags.ROOM) or session.transport.room_name
-        found.append(
-            ListedSession(
-                session_id=session.id,
-                status=session.status,
-                created_at=session.created_at.timestamp() if session.created_at else None,
-                room=room if isinstance(room, str) else None,
-                metadata={
-                    "avatar_id": session.avatar_id,
-                    "livekit_url": session.transport.url,
-                    "worker_identity": session.transport.worker_identity,
-                    **session.metadata,
-                },
-            )
-        )
-    return found
+    api = protoface_api(request)
+    return [_listed(session) async for session in active_sessions(api, deadline=request.deadline)]
+
+
+def _listed(session: Session) -> ListedSession:
+    transport, found = session.transport, tags.read(session.metadata)
+    return ListedSession(
+        session_id=session.id,
+        status=session.status,
+        created_at=session.created_at.timestamp() if session.created_at else None,
+        # The room that the worker was sent to; a tag may be cut.
+        room=transport.room_name,
+        livekit_url=transport.url,
+        agent_identity=found.agent,
+        avatar_identity=transport.worker_identity,
+        job_id=found.job,
+        version=found.version,
+        ending=session.status == "ending",
+        metadata={
+            "avatar_id": session.avatar_id,
+            "livekit_url": transport.url,
+            "worker_identity": transport.worker_identity,
+            **session.metadata,
+        },
+    )
 
 
 def refuse_unreachable(livekit_url: str, *, api_url: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 OWN_PREFIX = "avatar_core."
 TAGS_BYTES = 2048
@@ -39,8 +42,39 @@ class Tags:
         return {name: value[:_LONGEST] for name, value in tags.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadTags:
+    """What the tags of a listed session say; None for what is not there or not whole.
+
+    Args:
+        agent: Identity of the agent it speaks for.
+        job: LiveKit job the agent runs in.
+        version: Version of this package that started it.
+    """
+
+    agent: str | None
+    job: str | None
+    version: str | None
+
+
+def read(metadata: Mapping[str, Any]) -> ReadTags:
+    """Read the tags of a session, whoever started it.
+
+    Args:
+        metadata: What Protoface keeps with it.
+    """
+
+    def whole(name: str) -> str | None:
+        value = metadata.get(name)
+        # As long as a tag may be, it may have been cut, and would name somebody else.
+        return value if isinstance(value, str) and 0 < len(value) < _LONGEST else None
+
+    return ReadTags(agent=whole(AGENT), job=whole(JOB), version=whole(VERSION))
+
+
+@functools.cache
 def version() -> str:
-    """Return this package's version."""
+    """Return this package's version; finding it reads files, once and not at every start."""
     from importlib.metadata import version
 
     return version("avatar-provider-protoface")

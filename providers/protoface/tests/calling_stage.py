@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import utils
 
+from avatar_core import AvatarSession
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import CallStage, open_call_stage
 from avatar_provider_protoface.emulator.emulator import ProtofaceEmulator, open_emulator
@@ -41,6 +44,20 @@ class ProtofaceStage:
         (session,) = self.emulator.sessions
         return session
 
+    def avatar(self, **options: Any) -> AvatarSession:
+        """Make a session at the emulator; not started."""
+        given = {
+            "api_url": self.emulator.url,
+            "api_key": self.emulator.api_key,
+            "avatar_participant_identity": self.identity,
+            **options,
+        }
+        return AvatarSession("protoface", **given)
+
+    async def start(self, avatar: AvatarSession) -> None:
+        """Start a session in this call."""
+        await avatar.start(self.call.agent_session, self.call.room, **self.call.credentials)
+
     def watch_playback(self) -> None:
         """Keep the reports from now on."""
         output = self.call.agent_session.output.audio
@@ -56,10 +73,36 @@ class ProtofaceStage:
         """Wait until the session is over."""
         await self.call.viewer.until(lambda: self.session.over)
 
+    async def until_all_over(self) -> None:
+        """Wait until every session is over."""
+        await eventually(lambda: all(each.over for each in self.emulator.sessions))
+
     async def until_gone(self) -> None:
         """Wait until the avatar has left the room."""
         room = self.call.viewer.room
         await self.call.viewer.until(lambda: self.identity not in room.remote_participants)
+
+
+async def eventually(condition: Callable[[], bool], *, timeout: float = 15.0) -> None:
+    """Wait for something that nobody announces.
+
+    Args:
+        condition: What.
+        timeout: Seconds; generous, for the machine may be busy.
+
+    Raises:
+        AssertionError: It did not come true.
+    """
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        await asyncio.sleep(0.005)
+
+
+def own_tasks() -> list[str]:
+    """Name avatar-core's tasks on the running loop."""
+    names = (task.get_name() for task in asyncio.all_tasks() if not task.done())
+    return sorted(name for name in names if name.startswith("avatar-"))
 
 
 @asynccontextmanager

@@ -21,14 +21,7 @@ QUICK = APIConnectOptions(max_retry=1, retry_interval=0.05, timeout=0.5)
 
 
 def session(stage: ProtofaceStage, **options: Any) -> AvatarSession:
-    given = {
-        "api_url": stage.emulator.url,
-        "api_key": stage.emulator.api_key,
-        "avatar_participant_identity": stage.identity,
-        "conn_options": QUICK,
-        **options,
-    }
-    return AvatarSession("protoface", **given)
+    return stage.avatar(**{"conn_options": QUICK, **options})
 
 
 async def test_what_catches_livekits_errors_catches_ours(livekit_server: LiveKitServer) -> None:

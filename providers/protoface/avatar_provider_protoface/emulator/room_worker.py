@@ -107,7 +107,10 @@ class RoomWorker:
         except RuntimeError:
             if self._has_left():  # ended while it was joining
                 return
-            raise
+            if worker.close_reason is None:
+                raise
+            self._run.worker_gone(_LOST.get(worker.close_reason))  # taken out of the room then
+            return
         face.published = manners.video
         self._spawn(self._watch(worker))
         for delay, act in (

@@ -1,0 +1,1 @@
+"""What an operator does with sessions at a provider, outside any call."""
