@@ -21,6 +21,9 @@ class AudioEnd:
         ready: Awaited before each feed; it must be safe to cancel and to await again.
         mono: Mix frames down to one channel before they are sent.
         stop_timeout: Seconds to wait, after a clear, for the output to say how far it got.
+        on_failure: Called when it could not be fed. If it puts another end in its place, that one
+            says the rest of the segment; else the segment counts as cut off.
+        close: Awaited by ``aclose``.
     """
 
     def __init__(
@@ -31,12 +34,21 @@ class AudioEnd:
         ready: Callable[[], Awaitable[None]] | None = None,
         mono: bool = True,
         stop_timeout: float = 1.0,
+        on_failure: Callable[[Exception], None] | None = None,
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self.output = output
         self.ready = ready
         self.mono = mono
         self.stop_timeout = stop_timeout
+        self.on_failure = on_failure
+        self._close = close
+
+    async def aclose(self) -> None:
+        """Give back what it needed to get ready; call it when no front sink uses it any more."""
+        if self._close is not None:
+            await self._close()
 
     def converter(self) -> FrameConverter:
         """Return a converter for one run: resamplers keep state between frames."""

@@ -43,8 +43,6 @@ class FrontSink(AudioOutput):
             capabilities=AudioOutputCapabilities(pause=True),
             sample_rate=None,
         )
-        self.directed = False
-        """Whether an avatar session decides where it plays; one at a time does."""
         self._end: AudioEnd | None = None
         self._segments: deque[Segment] = deque()
         self._open: Segment | None = None
@@ -54,11 +52,20 @@ class FrontSink(AudioOutput):
         self._changed = asyncio.Event()
         self._pump_task: asyncio.Task[None] | None = None
         self._on_idle: list[Callable[[], None]] = []
+        self._entered = 0
 
     # --- what LiveKit calls ---------------------------------------------------------------------
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """Keep a frame; waits only while more than ``UNHEARD_LIMIT`` seconds are unheard."""
+        self._entered += 1
+        try:
+            await self._capture(frame)
+        finally:
+            self._entered -= 1
+            self._tell_idle()
+
+    async def _capture(self, frame: rtc.AudioFrame) -> None:
         # Before anything is counted: a capture cancelled here has not happened, for LiveKit's
         # wrappers have not counted it either.
         while self._must_wait():
@@ -71,8 +78,10 @@ class FrontSink(AudioOutput):
         await super().capture_frame(frame)
         if self._open is None:
             self._open = Segment()
+            self._open.cleared = self._closed
             self._segments.append(self._open)
-        if self._open.cleared or self._closed:
+            self._wake()
+        if self._open.cleared:
             return
         self._open.append(frame)
         self._wake()
@@ -109,14 +118,9 @@ class FrontSink(AudioOutput):
     # --- what the avatar session calls ----------------------------------------------------------
 
     @property
-    def end(self) -> AudioEnd | None:
-        """The end in use; None while speech is held."""
-        return self._end
-
-    @property
     def idle(self) -> bool:
-        """No segment is pending: the sink can go in or out of the chain."""
-        return not self._segments
+        """No segment is pending or about to be: the sink can go in or out of the chain."""
+        return not self._segments and not self._entered
 
     def use(self, end: AudioEnd | None) -> None:
         """Play at another end from now on; a segment under way is continued there.
@@ -182,12 +186,18 @@ class FrontSink(AudioOutput):
                 self._changed.clear()
                 await self._changed.wait()
             else:
-                result = await self._play(segment, self._end)
+                end = self._end
+                result = await self._play(segment, end)
                 segment.heard = max(segment.heard, result.position)
                 segment.played, segment.cut_off = result.complete, result.interrupted
-        callbacks, self._on_idle = self._on_idle, []
-        for callback in callbacks:
-            callback()
+                if result.failed and self._end is end:
+                    # Nobody has put another end in its place: asked again it would fail again.
+                    segment.played = segment.cut_off = True
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        while self._on_idle and self.idle:
+            self._on_idle.pop(0)()
 
     async def _play(self, segment: Segment, end: AudioEnd) -> RunResult:
         def started(created_at: float) -> None:

@@ -17,6 +17,9 @@ from avatar_core.audio.audio_end import AudioEnd, heard_since
 from avatar_core.audio.segment import Segment
 from avatar_core.log import logger
 
+FAILURE_GRACE = 0.2
+"""Seconds for an output that failed to say how far it got; one that is dead says nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
@@ -26,11 +29,13 @@ class RunResult:
         position: Seconds of the segment heard so far, this run included.
         complete: The end played all it was given, or gave up by itself; nothing is left to say.
         interrupted: Complete, but cut off by the end itself.
+        failed: The end could not be fed; it is not to be asked again for this segment.
     """
 
     position: float
     complete: bool
     interrupted: bool = False
+    failed: bool = False
 
 
 class SegmentRun:
@@ -60,7 +65,9 @@ class SegmentRun:
         self._started_at: float | None = None
         self._progressed = 0.0
         self._stopping = False
+        self._failed_at: float | None = None
         self._flushed = False
+        self._fed_whole = False
         self._segments_before = end.output.captured_playout_segments
         self._done: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
         self._feed_task: asyncio.Task[None] | None = None
@@ -92,7 +99,7 @@ class SegmentRun:
 
     def stop(self) -> None:
         """Stop the sound now; ``play`` returns once the end has said how far it got."""
-        if self._stopping or self._done.done():
+        if self._is_over:
             return
         self._stopping = True
         if self._feed_task is not None:
@@ -100,41 +107,88 @@ class SegmentRun:
         if not self._end_has_audio:
             self._resolve(complete=False, position=self.base)
             return
-        if not self._flushed:
-            self._flushed = True
-            self.end.output.flush()
-        self.end.output.clear_buffer()
+        self._silence()
         self._give_up_timer = asyncio.get_running_loop().call_later(
             self.end.stop_timeout, self._give_up
         )
+
+    @property
+    def _is_over(self) -> bool:
+        return self._stopping or self._failed_at is not None or self._done.done()
 
     @property
     def _end_has_audio(self) -> bool:
         return self.end.output.captured_playout_segments > self._segments_before
 
     async def _feed(self) -> None:
+        # Nothing a provider's own sink raises may reach LiveKit, or leave the pump waiting: a
+        # failing end must not fail the agent's speech.
         try:
-            if self.end.ready is not None:
-                await self.end.ready()
-            converter = self.end.converter()
-            async for frame in self.segment.frames_from(self.base):
-                for converted in converter.push(frame):
-                    await self._capture(converted)
-            for converted in converter.flush():
+            await self._feed_whole()
+        except asyncio.CancelledError as exc:
+            if self._is_over:
+                raise
+            error = RuntimeError("an audio output cancelled what it was awaited for")
+            error.__cause__ = exc
+            self._fail(error)
+        except Exception as exc:  # noqa: BLE001 - see above
+            self._fail(exc)
+
+    async def _feed_whole(self) -> None:
+        if self.end.ready is not None:
+            await self.end.ready()
+        converter = self.end.converter()
+        async for frame in self.segment.frames_from(self.base):
+            for converted in converter.push(frame):
                 await self._capture(converted)
-        except Exception as exc:  # noqa: BLE001 - it may be a provider's own sink
-            # Nothing of it may reach LiveKit: a failing end must not fail the agent's speech.
-            logger.error(
-                "an audio output failed; what it was given counts as cut off",
-                extra={"end": self.end.name, "error_type": type(exc).__name__},
-                exc_info=exc,
-            )
-            self._resolve(complete=True, interrupted=True, position=self.position)
-            return
-        self._flushed = True
+        for converted in converter.flush():
+            await self._capture(converted)
+        self._flushed = self._fed_whole = True
         self.end.output.flush()
         if not self._end_has_audio:
             self._resolve(complete=True, position=self.segment.pushed)
+
+    def _fail(self, error: Exception) -> None:
+        """Silence the end and leave the rest of the segment unsaid, for another end to say."""
+        if self._is_over:
+            # It was told to stop: what it makes of that is no failure of the speech.
+            logger.warning(
+                "an audio output failed as it was stopped",
+                extra={"end": self.end.name, "error_type": type(error).__name__},
+            )
+            return
+        self._failed_at = self.position
+        logger.error(
+            "an audio output failed",
+            extra={"end": self.end.name, "error_type": type(error).__name__},
+            exc_info=error,
+        )
+        if self._end_has_audio:
+            self._silence()
+            self._give_up_timer = asyncio.get_running_loop().call_later(
+                FAILURE_GRACE, self._resolve_failed
+            )
+        else:
+            self._resolve_failed()
+        if self.end.on_failure is not None:
+            self.end.on_failure(error)
+
+    def _resolve_failed(self) -> None:
+        assert self._failed_at is not None
+        self._resolve(complete=False, failed=True, position=self._failed_at)
+
+    def _silence(self) -> None:
+        try:
+            if not self._flushed:
+                self._flushed = True
+                self.end.output.flush()
+            self.end.output.clear_buffer()
+        except Exception as exc:  # noqa: BLE001 - it is called by LiveKit, which must go on
+            logger.error(
+                "an audio output failed to be silent",
+                extra={"end": self.end.name, "error_type": type(exc).__name__},
+                exc_info=exc,
+            )
 
     async def _capture(self, frame: rtc.AudioFrame) -> None:
         if frame.samples_per_channel:
@@ -151,13 +205,19 @@ class SegmentRun:
         self._on_progress(event.started_at, self.base + event.offset, event.duration)
 
     def _handle_finished(self, event: PlaybackFinishedEvent) -> None:
-        complete = not self._stopping or not event.interrupted
+        failed = self._failed_at is not None
+        # A stopped end that ran dry in a gap of the TTS ends the segment uninterrupted too, but
+        # more of it may still come.
+        complete = not failed and (
+            not self._stopping or (self._fed_whole and not event.interrupted)
+        )
         # Resampling and rounding move the end by a few samples: what was played whole is whole.
         whole = complete and not event.interrupted
         position = self.segment.pushed if whole else self.base + event.playback_position
         self._resolve(
             complete=complete,
             interrupted=complete and event.interrupted,
+            failed=failed,
             position=min(position, self.segment.pushed),
         )
 
@@ -169,8 +229,17 @@ class SegmentRun:
         )
         self._resolve(complete=False, position=self.position)
 
-    def _resolve(self, *, complete: bool, position: float, interrupted: bool = False) -> None:
+    def _resolve(
+        self,
+        *,
+        complete: bool,
+        position: float,
+        interrupted: bool = False,
+        failed: bool = False,
+    ) -> None:
         if not self._done.done():
             self._done.set_result(
-                RunResult(position=position, complete=complete, interrupted=interrupted)
+                RunResult(
+                    position=position, complete=complete, interrupted=interrupted, failed=failed
+                )
             )

@@ -20,6 +20,9 @@ AUDIO_STREAM_TOPIC = "lk.audio_stream"
 CLEAR_RPC_TIMEOUT = 2.0
 """Seconds for the avatar to answer a clear; a dead one is not heard of for 7 s otherwise."""
 
+CLOSE_TIMEOUT = 2.0
+"""Seconds for the room to take the end of a stream; the SDK waits for it without a limit."""
+
 FIRST_PIECE = 2_400
 """Bytes of the first write of a segment: it is heard sooner the smaller it is. Speech written in
 pieces of at most this size was played 10 to 30 ms later, in one of 240 kB 40 to 145 ms later."""
@@ -181,7 +184,12 @@ class StreamWriter:
         stream, self._stream = self._stream, None
         if stream is not None:
             try:
-                await stream.aclose()
+                await asyncio.wait_for(stream.aclose(), CLOSE_TIMEOUT)
+            except asyncio.TimeoutError:
+                logger.warning(
+                    "the end of an audio stream was not taken by the room",
+                    extra={"identity": self._identity, "waited_seconds": CLOSE_TIMEOUT},
+                )
             except Exception as exc:  # noqa: BLE001 - nothing is lost by it
                 # The receiver ends a stream that is superseded or idle by itself.
                 logger.debug("audio stream not closed", extra={"error_type": type(exc).__name__})

@@ -14,6 +14,9 @@ from avatar_core.log import logger
 SAMPLE_RATE = 24000
 TRACK_NAME = "agent_voice"
 QUEUE_MS = 200
+PUBLISH_SECONDS = 2.0
+"""Seconds that closing waits for a track on its way into the room."""
+
 UNPUBLISH_SECONDS = 2.0
 SUBSCRIBER_WAIT = 3.0
 """Seconds to wait for somebody to listen before a first sentence is spoken into the void."""
@@ -35,35 +38,45 @@ class VoiceTrack(AudioOutput):
         self._room = room
         self._source: rtc.AudioSource | None = None
         self._publication: rtc.LocalTrackPublication | None = None
-        self._publishing = asyncio.Lock()
+        self._publish_task: asyncio.Task[None] | None = None
+        self._wait_until = 0.0
+        self._closed = False
         self._slices = utils.audio.AudioByteStream(SAMPLE_RATE, 1, SAMPLE_RATE // 50)
         self._queue: asyncio.Queue[rtc.AudioFrame | None] = asyncio.Queue()
         self._play_task: asyncio.Task[None] | None = None
         self._started_at: float | None = None
         self._played = 0.0
 
-    @property
-    def published(self) -> bool:
-        """Whether the track is in the room."""
-        return self._publication is not None
-
     async def ready(self) -> None:
         """Publish the track, once, and give listeners a moment to subscribe."""
         await self._connected()
-        async with self._publishing:
-            if self._publication is None:
-                source = rtc.AudioSource(SAMPLE_RATE, 1, queue_size_ms=QUEUE_MS)
-                track = rtc.LocalAudioTrack.create_audio_track(TRACK_NAME, source)
-                self._publication = await self._room.local_participant.publish_track(
-                    track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-                )
-                self._source = source
-                try:
-                    await asyncio.wait_for(
-                        asyncio.shield(self._publication.wait_for_subscription()), SUBSCRIBER_WAIT
-                    )
-                except asyncio.TimeoutError:
-                    logger.info("nobody listens to the agent's voice yet")
+        if self._publication is None and (self._publish_task is None or self._publish_task.done()):
+            self._publish_task = asyncio.create_task(self._publish(), name="avatar-voice-publish")
+        # The SDK publishes on when its call is cancelled, and a second call publishes a second
+        # track: whoever is cancelled here, there is one call.
+        if self._publish_task is not None:
+            await asyncio.shield(self._publish_task)
+        publication, patience = self._publication, self._wait_until - time.monotonic()
+        if publication is None or patience <= 0:
+            return
+        try:
+            await asyncio.wait_for(publication.wait_for_subscription(), patience)
+        except asyncio.TimeoutError:
+            logger.info("nobody listens to the agent's voice yet")
+        self._wait_until = 0.0
+
+    async def _publish(self) -> None:
+        source = rtc.AudioSource(SAMPLE_RATE, 1, queue_size_ms=QUEUE_MS)
+        track = rtc.LocalAudioTrack.create_audio_track(TRACK_NAME, source)
+        publication = await self._room.local_participant.publish_track(
+            track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        )
+        if self._closed:
+            await self._unpublish(publication.sid)
+            await source.aclose()
+            return
+        self._publication, self._source = publication, source
+        self._wait_until = time.monotonic() + SUBSCRIBER_WAIT
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """Queue a frame, s16le mono at 24 kHz; call ``ready`` first."""
@@ -95,15 +108,22 @@ class VoiceTrack(AudioOutput):
         if self._play_task is not None:
             await asyncio.wait([self._play_task])
             await asyncio.sleep(0)  # its report, which needs the source, runs on the next turn
+        if self._publish_task is not None:
+            await asyncio.wait([self._publish_task], timeout=PUBLISH_SECONDS)
+            if not self._publish_task.done() and not self._room.isconnected():
+                self._publish_task.cancel()  # nobody answers it any more
+        self._closed = True
         source, self._source = self._source, None
         publication, self._publication = self._publication, None
-        if publication is not None and self._room.isconnected():
+        if publication is not None:
             await self._unpublish(publication.sid)
         if source is not None:
             await source.aclose()
 
     async def _unpublish(self, sid: str) -> None:
         """Take the track out of the room, unless the room goes first: then nobody answers."""
+        if not self._room.isconnected():
+            return
         gone = asyncio.Event()
 
         def changed(*_: object) -> None:

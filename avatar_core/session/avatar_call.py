@@ -9,9 +9,10 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import AgentSession
 
-from avatar_core.contract.errors import ProviderAuthError, ProviderError
+from avatar_core.contract.errors import ConfigurationError, ProviderAuthError, ProviderError
 from avatar_core.log import logger
 from avatar_core.session.agent_attributes import AgentAttributes
+from avatar_core.session.agent_claim import AgentClaim
 from avatar_core.session.avatar_metrics import AvatarMetricsSource
 from avatar_core.session.avatar_presence import AvatarPresence
 from avatar_core.session.candidate_start import CandidateStart, RunningSession
@@ -23,6 +24,9 @@ from avatar_core.session.provider_slot import ProviderSlot
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.states import StartAttempt
 from avatar_core.session.status import SessionStatus
+
+VOICE_BACK_SECONDS = 10.0
+"""Seconds that silencing the avatar may take at most; the session is ended behind it."""
 
 
 class AvatarCall:
@@ -65,6 +69,7 @@ class AvatarCall:
         self._metrics: AvatarMetricsSource | None = None
         self._join_timer: asyncio.Task[None] | None = None
         self._http_task: asyncio.Task[None] | None = None
+        self.claim = AgentClaim(agent_session)
         self.attributes = AgentAttributes(room=room)
         self.attempts: list[StartAttempt] = []
         self.running: RunningSession | None = None
@@ -84,6 +89,11 @@ class AvatarCall:
         Raises:
             AvatarError: The start failed in a way that the policy does not cover.
         """
+        if not self.claim.held:
+            raise ConfigurationError(
+                "this AgentSession has another avatar, which speaks or may come back: aclose() it"
+                " first, or use its switch() to change the avatar"
+            )
         self._route.begin(hold=self._policy.while_joining == "wait")
         self._routing = True
         starter = CandidateStart(
@@ -107,6 +117,7 @@ class AvatarCall:
                 extra={"provider": exc.provider, "error_type": type(exc).__name__},
             )
             await self._route.release()
+            self.claim.release()
             self._status.given_up = True
             self._status.to("voice_only", f"start failed: {exc}")
             return
@@ -119,19 +130,22 @@ class AvatarCall:
             reason: Why, for the provider's log.
             end_timeout: Seconds to wait for the end to be acknowledged.
         """
-        self._agent_session.off("close", self._agent_closed)
         self._room.off("connection_state_changed", self._connection_changed)
-        if self._join_timer is not None:
-            self._join_timer.cancel()
-            await asyncio.wait([self._join_timer])
-        if self._presence is not None:
-            self._presence.stop()
-        if self._metrics is not None:
-            self._metrics.stop()
-        if self._routing:
-            await (self._route.close() if self._agent_is_closed else self._route.release())
-        if self._notices is not None:
-            await self._notices.stop()
+        back = asyncio.create_task(self._give_voice_back(), name="avatar-voice-back")
+        await asyncio.wait([back], timeout=VOICE_BACK_SECONDS)
+        if not back.done():
+            back.cancel()
+            logger.error(
+                "the avatar was not silenced within %g s; its session is ended all the same",
+                VOICE_BACK_SECONDS,
+            )
+        elif (error := back.exception()) is not None:
+            logger.error(
+                "giving the agent its voice back failed; its session is ended all the same",
+                exc_info=error,
+            )
+        self._agent_session.off("close", self._agent_closed)
+        self.claim.release()
         if self.running is not None:
             self._ender.end(self.running.slot, self.running.session, reason=reason)
         unended = await self._ender.wait(timeout=end_timeout)
@@ -139,6 +153,30 @@ class AvatarCall:
             self._http_task = asyncio.create_task(self._release_http_later(), name="avatar-http")
         else:
             await self._http.release()
+
+    async def wait_unended(self, *, timeout: float) -> None:
+        """Wait for what is still to be ended; what is not by then is logged.
+
+        Args:
+            timeout: Seconds to wait at most.
+        """
+        await self._ender.wait(timeout=timeout)
+
+    async def _give_voice_back(self) -> None:
+        if self._join_timer is not None:
+            self._join_timer.cancel()
+            await asyncio.wait([self._join_timer])
+        if self._presence is not None:
+            self._presence.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
+        if self._routing and not self._agent_is_closed:
+            await self._route.release()
+        # The AgentSession may have closed while the avatar was silenced.
+        if self._routing and self._agent_is_closed:
+            await self._route.close()
+        if self._notices is not None:
+            await self._notices.stop()
 
     # --- while it lives ------------------------------------------------------------------------
 

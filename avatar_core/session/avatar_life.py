@@ -108,7 +108,9 @@ class AvatarLife:
             emit=self._emit,
             on_over=self._over,
         )
-        # Before the first await, so that of two concurrent starts one cannot pay as well.
+        # Before the first await, so that of two concurrent starts one cannot pay as well. The claim
+        # comes first of all: the state that follows is told to the room only by who holds it.
+        call.claim.take()
         self._status.to("starting", "start() was called")
         self._start_task = asyncio.create_task(
             self._start(call, room, http, given), name="avatar-start"
@@ -133,6 +135,19 @@ class AvatarLife:
         """End it and wait for that, no longer than ``AvatarPolicy.end_timeout`` allows."""
         await asyncio.shield(self._begin_close("aclose() was called", self._policy.end_timeout))
 
+    async def end_with_job(self, *, timeout: float) -> None:
+        """End it for good: the process goes with its job, and nothing can be ended behind it.
+
+        Args:
+            timeout: Seconds to take at most.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        closing = self._begin_close("the job ends", self._policy.end_timeout)
+        await asyncio.wait([closing], timeout=timeout)
+        if self.call is not None:
+            await self.call.wait_unended(timeout=max(0.0, deadline - loop.time()))
+
     # --- how ------------------------------------------------------------------------------------
 
     def _must_be_idle(self, rule: str) -> None:
@@ -156,6 +171,7 @@ class AvatarLife:
         reason = without_room(job) if self._candidates.resolved else "the avatar is off"
         if reason is not None:
             logger.info("no avatar in this call: %s", reason)
+            call.claim.release()
             self._status.without_avatar = True
             self._status.to("voice_only", reason)
             return

@@ -66,11 +66,6 @@ class AvatarPresence:
         for event, handler in self._handlers:
             self._room.off(event, handler)
 
-    @property
-    def present(self) -> tuple[str, ...]:
-        """Those of the avatar's participants that are in the room now."""
-        return tuple(i for i in self._identities if i in self._room.remote_participants)
-
     def _participant_changed(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity in self._identities:
             self._look()

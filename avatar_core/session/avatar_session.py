@@ -115,7 +115,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
 
         Call it at the top of the entrypoint, in the event loop; ``start()`` need not wait for
         it. It costs nothing at the provider. A failure is logged and raises nothing. What it
-        opened is closed by ``aclose()``, or at the end of the job.
+        opened is closed by ``aclose()``, also where the avatar is never started.
 
         Returns:
             The task, for whoever wants to await it.
@@ -212,7 +212,8 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
 
     def _state_changed(self, event: AvatarStateChangedEvent) -> None:
         live = event.new_state == "live"
-        if self._life.call is not None:
+        # Not of one that was refused, or followed by another: the room is told of one avatar.
+        if self._life.call is not None and self._life.call.claim.latest:
             self._life.call.attributes.publish(
                 state=event.new_state, identity=self.avatar_identity if live else ""
             )

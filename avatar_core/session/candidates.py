@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from avatar_core.contract.errors import ConfigurationError, ProviderError
 from avatar_core.contract.models import ConnectOptions
 from avatar_core.discovery.default import active_extensions
 from avatar_core.discovery.selection import Resolved
@@ -65,14 +64,13 @@ class Candidates:
         """
         if not self.resolved:
             return
-        slot = self._slot(self.resolved[0], site=None, http=http)
         try:
-            await slot.prewarm()
-        except (ProviderError, ConfigurationError) as exc:
+            await self._slot(self.resolved[0], site=None, http=http).prewarm()
+        except Exception as exc:  # noqa: BLE001 - an extension may refuse with anything
             logger.warning(
                 "the avatar provider could not be prewarmed; its start will take longer. %s",
                 exc,
-                extra={"provider": slot.provider.name, "error_type": type(exc).__name__},
+                extra={"provider": self.first_provider, "error_type": type(exc).__name__},
             )
 
     def _slot(self, candidate: Resolved, *, site: CallSite | None, http: HttpPool) -> ProviderSlot:

@@ -11,12 +11,16 @@ from avatar_core.log import logger
 if TYPE_CHECKING:
     from livekit.agents import JobContext
 
+END_SECONDS = 8.0
+"""Seconds for what is unended when the job ends: LiveKit kills the process after 10 s of shutdown
+callbacks (livekit-agents 1.8.9)."""
+
 
 class Closable(Protocol):
-    """What is closed when a job ends."""
+    """What is ended when a job ends."""
 
-    async def aclose(self) -> None:
-        """Close it; idempotent."""
+    async def end_with_job(self, *, timeout: float) -> None:
+        """End it and what it left to be ended; idempotent, within ``timeout`` seconds."""
 
 
 _sessions_of: weakref.WeakKeyDictionary[JobContext, weakref.WeakSet[Closable]] = (
@@ -40,7 +44,7 @@ def close_with_job(job: JobContext, session: Closable) -> None:
         held = sessions
 
         async def close_avatar_sessions() -> None:
-            closing = (session.aclose() for session in list(held))
+            closing = (session.end_with_job(timeout=END_SECONDS) for session in list(held))
             for outcome in await asyncio.gather(*closing, return_exceptions=True):
                 if isinstance(outcome, BaseException):
                     logger.error("an avatar session was not closed", exc_info=outcome)

@@ -8,7 +8,6 @@ from typing import Any
 from livekit.agents import AgentSession
 from livekit.agents.voice import AgentStateChangedEvent
 
-from avatar_core.contract.errors import AvatarError
 from avatar_core.contract.models import StartedSession
 from avatar_core.log import logger
 from avatar_core.session.provider_slot import ProviderSlot
@@ -69,7 +68,7 @@ class ProviderNotices:
                 await self._slot.agent_state_changed(
                     self._session, old_state=old_state, new_state=new_state
                 )
-            except AvatarError as exc:
+            except Exception as exc:  # noqa: BLE001 - an extension may refuse with anything
                 logger.warning(
                     "the provider did not take the agent's state",
                     extra={
@@ -83,7 +82,7 @@ class ProviderNotices:
             await asyncio.sleep(period)
             try:
                 await self._slot.keep_alive(self._session)
-            except AvatarError as exc:
+            except Exception as exc:  # noqa: BLE001 - an extension may refuse with anything
                 logger.warning(
                     "the avatar session was not kept alive; it may expire",
                     extra={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Literal
 
 from livekit import rtc
@@ -13,11 +13,11 @@ from livekit.agents.voice.io import AudioOutput
 from avatar_core.audio.audio_end import AudioEnd
 from avatar_core.audio.discard_output import DiscardOutput
 from avatar_core.audio.front_sink import FrontSink
+from avatar_core.audio.once import Once
 from avatar_core.audio.output_chain import OutputChain
 from avatar_core.audio.stream_sender import StreamSender
 from avatar_core.audio.voice_track import VoiceTrack
 from avatar_core.contract.audio_routes import AudioRoute, DataStream, Sink
-from avatar_core.contract.errors import ConfigurationError
 
 STOP_MARGIN = 0.5
 """Seconds an output may take beyond its own timeout to say how far it got."""
@@ -49,17 +49,7 @@ class SpeechRoute:
 
         Args:
             hold: Keep speech back until ``use_voice`` or ``use_avatar``; else the voice speaks.
-
-        Raises:
-            ConfigurationError: Another avatar speaks for this agent now.
         """
-        leaf = self._chain.current_leaf()
-        if isinstance(leaf, FrontSink) and leaf.directed:
-            raise ConfigurationError(
-                "this AgentSession has another avatar, which speaks or may come back: aclose() it"
-                " first, or use its switch() to change the avatar"
-            )
-        self._front.directed = True
         self._target = "hold" if hold else "voice"
         self._chain.install(self._take_over)
 
@@ -93,7 +83,9 @@ class SpeechRoute:
         """Let the voice speak and give back what sending to the avatar needed."""
         if self._target == "avatar":
             self.use_voice()
-        self._avatar = None
+        avatar, self._avatar = self._avatar, None
+        if avatar is not None:
+            await avatar.aclose()
         sender, self._sender = self._sender, None
         if sender is not None:
             await sender.aclose()
@@ -107,7 +99,6 @@ class SpeechRoute:
         if self._released:
             return
         self._released = True
-        self._front.directed = False
         await self.drop_avatar()
         self.use_voice()
         if not self._installed:
@@ -124,6 +115,8 @@ class SpeechRoute:
         self._released = True
         await self.drop_avatar()
         self._agent_session.off("close", self._agent_closed)
+        if not self._installed:
+            self._chain.restore()  # it may wait for a segment boundary that comes no more
         await self._front.aclose()
         if self._voice_track is not None:
             await self._voice_track.aclose()
@@ -159,8 +152,15 @@ class SpeechRoute:
             timeout = audio.clear_timeout + report_lag + STOP_MARGIN
             return AudioEnd(name="avatar", output=self._sender, stop_timeout=timeout)
         if isinstance(audio, Sink):
-            ready = once(audio.ready) if audio.ready is not None else None
-            return AudioEnd(name="avatar", output=audio.output, ready=ready, mono=False)
+            ready = Once(audio.ready) if audio.ready is not None else None
+            return AudioEnd(
+                name="avatar",
+                output=audio.output,
+                ready=ready,
+                mono=False,
+                on_failure=on_failure,
+                close=ready.aclose if ready is not None else None,
+            )
         return AudioEnd(name="avatar", output=DiscardOutput(), mono=False)
 
     def _agent_is_running(self) -> bool:
@@ -171,19 +171,6 @@ class SpeechRoute:
 
     def _agent_closed(self, *_: object) -> None:
         self._closing = asyncio.ensure_future(self.close())
-
-
-def once(make_ready: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """Await something once, however often, and by however many cancelled feeds, it is asked for."""
-    task: asyncio.Future[None] | None = None
-
-    async def ready() -> None:
-        nonlocal task
-        if task is None:
-            task = asyncio.ensure_future(make_ready())
-        await asyncio.shield(task)
-
-    return ready
 
 
 def _subscribed(leaf: AudioOutput) -> Any:

@@ -27,7 +27,7 @@ class HandOutput(AudioOutput):
         )
         self.frames: list[rtc.AudioFrame] = []
         self.calls: list[str] = []
-        self.fails: Exception | None = None
+        self.fails: BaseException | None = None
         self.blocked: asyncio.Event | None = None
         self._changed = asyncio.Event()
 

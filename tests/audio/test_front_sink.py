@@ -9,6 +9,7 @@ from livekit.agents.voice.io import AudioOutput
 from livekit.agents.voice.transcription.synchronizer import TranscriptSynchronizer
 
 from avatar_core.audio.audio_end import AudioEnd
+from avatar_core.audio.discard_output import DiscardOutput
 from avatar_core.audio.front_sink import UNHEARD_LIMIT, FrontSink
 from tests.audio.hand_output import HandOutput, speech, turns
 from tests.calls.playback_log import PlaybackLog
@@ -215,12 +216,90 @@ async def test_an_end_that_fails_ends_the_segment_and_not_the_agent(
     assert log.finished[0].interrupted
     hand.fails = None
     hand.frames.clear()
+    hand.calls.clear()
     await say(front)
     await hand.until("flush")
     hand.start()
     hand.finish(1.0)
     await asyncio.wait_for(front.wait_for_playout(), 2)
     assert not log.finished[1].interrupted
+
+
+@pytest.mark.parametrize(
+    "by",
+    [lambda front, other: front.use(other), lambda front, _: front.pause()],
+    ids=["another end", "pause"],
+)
+async def test_stopped_in_a_gap_of_the_tts_the_rest_is_said_when_it_comes(
+    front: FrontSink, hand: HandOutput, by: Callable[[FrontSink, AudioEnd], None]
+) -> None:
+    log, other = PlaybackLog(front), HandOutput()
+    front.use(hand.end())
+    await front.capture_frame(speech(seconds=0.2))
+    await hand.until("capture")
+    hand.start()
+    by(front, other.end())
+    await hand.until("clear")
+    hand.finish(0.2)  # it has played all it was sent, and nothing was cut off
+    await turns()
+    assert log.finished == []
+    front.resume()
+    front.use(other.end())
+    await front.capture_frame(speech(seconds=0.5))
+    front.flush()
+    await other.until("flush")
+    assert other.seconds == pytest.approx(0.5)
+    other.start()
+    other.finish(0.5)
+    ended = await asyncio.wait_for(front.wait_for_playout(), 1)
+    assert ended.playback_position == pytest.approx(0.7)
+    assert not ended.interrupted
+
+
+async def test_paused_in_a_gap_discarded_speech_counts_to_its_end(front: FrontSink) -> None:
+    front.use(AudioEnd(name="discard", output=DiscardOutput(), mono=False))
+    await front.capture_frame(speech(seconds=0.2))
+    await turns()
+    front.pause()
+    await turns()
+    front.resume()
+    await front.capture_frame(speech(seconds=0.5))
+    front.flush()
+    ended = await asyncio.wait_for(front.wait_for_playout(), 1)
+    assert ended.playback_position == pytest.approx(0.7)
+
+
+async def test_a_frame_captured_after_the_close_is_over_at_once(front: FrontSink) -> None:
+    await front.aclose()
+    await front.capture_frame(speech(seconds=0.1))
+    ended = await asyncio.wait_for(front.wait_for_playout(), 1)
+    assert ended.interrupted
+    assert front.idle
+
+
+async def test_the_sink_is_not_idle_while_it_takes_a_first_frame(front: FrontSink) -> None:
+    told: list[bool] = []
+    capture = asyncio.ensure_future(front.capture_frame(speech(seconds=0.1)))
+    await asyncio.sleep(0)
+    front.when_idle(lambda: told.append(True))
+    assert not front.idle
+    assert told == []
+    await capture
+    front.flush()
+    front.clear_buffer()
+    await asyncio.wait_for(front.wait_for_playout(), 1)
+    await turns()
+    assert told == [True]
+
+
+async def test_a_first_frame_that_is_cancelled_leaves_the_sink_idle(front: FrontSink) -> None:
+    told: list[bool] = []
+    capture = asyncio.ensure_future(front.capture_frame(speech(seconds=0.1)))
+    await asyncio.sleep(0)
+    front.when_idle(lambda: told.append(True))
+    capture.cancel()
+    await asyncio.wait([capture])
+    assert told == [True]
 
 
 async def test_an_end_that_blocks_in_capture_is_let_go_by_a_clear(

@@ -16,7 +16,9 @@ from livekit.agents.testing import fake_job_context
 from livekit.agents.types import ATTRIBUTE_SIMULATOR_DISPATCH
 from livekit.protocol import agent_simulation as simulation
 
-from avatar_core import AvatarSession
+from avatar_core import AvatarPolicy, AvatarSession
+from avatar_core.contract.errors import ProviderUnavailableError
+from avatar_core.contract.models import EndRequest
 from avatar_core.session.call_site import current_job, without_room
 from avatar_core.session.job_shutdown import close_with_job
 from avatar_core.testing.call_stage import CallStage
@@ -52,7 +54,7 @@ class Closed:
     def __init__(self) -> None:
         self.times = 0
 
-    async def aclose(self) -> None:
+    async def end_with_job(self, *, timeout: float) -> None:
         self.times += 1
 
 
@@ -81,7 +83,7 @@ async def test_a_failing_session_does_not_keep_the_others_from_closing(
     stage: CallStage, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Failing(Closed):
-        async def aclose(self) -> None:
+        async def end_with_job(self, *, timeout: float) -> None:
             raise RuntimeError("a defect")
 
     with job_in(stage) as job:
@@ -102,6 +104,28 @@ async def test_the_jobs_shutdown_ends_the_session(stage: CallStage) -> None:
         for callback in job._shutdown_callbacks:
             await callback("over")
         assert (avatar.state, provider.live) == ("closed", {})
+
+
+async def test_what_could_not_be_ended_before_is_ended_while_the_job_shuts_down(
+    stage: CallStage,
+) -> None:
+    back = asyncio.Event()
+
+    async def down(request: EndRequest) -> None:
+        if not back.is_set():
+            raise ProviderUnavailableError("down")
+
+    provider = ScriptedProvider(on_end=down)
+    with registered(provider), job_in(stage) as job:
+        avatar = AvatarSession("scripted", policy=AvatarPolicy(end_timeout=0.1))
+        await start(avatar, stage)
+        await avatar.aclose()
+        assert (avatar.state, len(provider.live)) == ("closed", 1)
+
+        asyncio.get_running_loop().call_later(0.5, back.set)
+        for callback in job._shutdown_callbacks:
+            await callback("over")
+        assert provider.live == {}
 
 
 async def test_in_a_job_the_room_need_not_be_connected(stage: CallStage) -> None:

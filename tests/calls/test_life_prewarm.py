@@ -69,9 +69,9 @@ async def test_a_start_uses_what_prewarming_has_opened(
     assert provider.warmed == provider.started
     warmed, used = provider.clients
     assert warmed is used
-    assert not used.closed
+    while_in_use = used.closed
     await avatar.aclose()
-    assert used.closed
+    assert (while_in_use, used.closed) == (False, True)
     await nothing_left_behind(stage, before)
 
 
@@ -86,9 +86,9 @@ async def test_avatars_of_one_job_share_their_connections_and_the_last_one_close
 
     await start(one, stage)
     await one.aclose()
-    assert not first.closed
+    while_one_is_left = first.closed
     await other.aclose()
-    assert first.closed
+    assert (while_one_is_left, first.closed) == (False, True)
 
 
 async def test_what_was_prewarmed_and_never_started_is_closed(provider: WarmProvider) -> None:

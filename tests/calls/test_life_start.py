@@ -20,7 +20,7 @@ from avatar_core.contract.errors import (
 )
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import StartedSession, StartRequest
-from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.call_stage import CallStage, tone
 from tests.session.call_footprint import footprint, nothing_left_behind, own_tasks
 from tests.session.scripted_provider import (
     Make,
@@ -487,6 +487,38 @@ async def test_a_second_avatar_is_refused_while_the_first_may_come_back(stage: C
             with pytest.raises(ConfigurationError, match="this AgentSession has another avatar"):
                 await start(AvatarSession("second"), stage)
             assert second.made == 0
+
+
+async def test_of_two_avatars_that_start_while_the_agent_speaks_one_is_refused(
+    stage: CallStage,
+) -> None:
+    first, second = ScriptedProvider("first"), ScriptedProvider("second")
+    with registered(first, second):
+        await stage.start_agent()
+        speech = stage.agent_session.say("hello", audio=tone(seconds=3))
+        await stage.viewer.until(lambda: stage.viewer.heard["agent"].loud_seconds() > 0.2)
+        async with AvatarSession("first") as avatar:
+            await start(avatar, stage)
+            with pytest.raises(ConfigurationError, match="this AgentSession has another avatar"):
+                await start(AvatarSession("second"), stage)
+            assert (avatar.state, second.made) == ("joining", 0)
+            me = stage.room.local_participant
+            await eventually(lambda: me.attributes.get("avatar.state") == "joining")
+        _ = speech.interrupt()
+
+
+async def test_both_may_close_at_once(stage: CallStage) -> None:
+    provider = ScriptedProvider(joins=True)
+    with registered(provider):
+        avatar = AvatarSession("scripted")
+        await start(avatar, stage)
+        await stage.start_agent()
+        await avatar.wait_for_join(timeout=15)
+        _ = stage.agent_session.say("hello", audio=tone(seconds=3))
+        await asyncio.gather(avatar.aclose(), stage.agent_session.aclose())
+        names = [p.name for p in stage.room.local_participant.track_publications.values()]
+        await eventually(lambda: own_tasks() == ())
+        assert (avatar.state, provider.live, names) == ("closed", {}, [])
 
 
 async def test_a_new_object_gives_the_same_agent_a_face_again(stage: CallStage) -> None:

@@ -93,7 +93,7 @@ def shorten_patience(stage: CallStage) -> None:
     sink: Any = stage.agent_session.output.audio
     while sink.next_in_chain is not None:
         sink = sink.next_in_chain
-    route = sink.end.output._route
+    route = sink._end.output._route
     object.__setattr__(route, "clear_timeout", 0.2)
 
 
