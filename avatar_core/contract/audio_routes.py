@@ -36,7 +36,8 @@ class Sink:
     """Speech goes to an audio output of the provider's own, in the agent's process.
 
     Args:
-        output: Where frames go; it reports ``playback_started`` and ``playback_finished``.
+        output: Where frames go; it reports ``playback_started`` and ``playback_finished``. Where
+            it raises, the agent's voice takes over.
         ready: Awaited before the first frame; None when it is ready as it is.
     """
 

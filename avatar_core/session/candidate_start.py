@@ -11,6 +11,7 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import AgentSession
 
+from avatar_core.contract.audio_routes import DataStream, Discard, Sink
 from avatar_core.contract.errors import (
     ConfigurationError,
     ProviderAuthError,
@@ -159,4 +160,22 @@ class CandidateStart:
                 " blocks. The session it made is ended",
                 provider=slot.provider.name,
             )
+        if (flaw := _flaw(session)) is not None:
+            self._ender.end(slot, session, reason="start unusable")
+            raise ProviderError(
+                f"start_session returned a StartedSession whose {flaw}; a defect of the provider."
+                " The session is ended",
+                provider=slot.provider.name,
+            )
         return session
+
+
+def _flaw(session: StartedSession) -> str | None:
+    """Say what of a session cannot be used: nobody has checked a plugin's types."""
+    audio: object = session.audio
+    if not isinstance(audio, (DataStream, Sink, Discard)):
+        return f"audio is {type(audio).__name__} and not a DataStream, Sink or Discard"
+    identities: object = session.identities
+    if not isinstance(identities, tuple) or not all(isinstance(i, str) for i in identities):
+        return "identities are not a tuple of strings"
+    return None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -202,6 +203,23 @@ async def test_an_answer_that_is_no_session_is_an_uncertain_start(
         with pytest.raises(StartUncertainError, match="did not return a StartedSession"):
             await start(avatar, stage)
         await eventually(lambda: provider.made == 1 and not provider.live)
+
+
+@pytest.mark.parametrize("flaw", [{"audio": None}, {"audio": {}}, {"identities": ["face"]}])
+async def test_a_session_that_cannot_be_used_is_ended_and_the_agent_speaks(
+    stage: CallStage, flaw: dict[str, Any]
+) -> None:
+    async def on_start(request: StartRequest, make: Make) -> StartedSession:
+        return dataclasses.replace(make(), **flaw)
+
+    provider = ScriptedProvider(on_start=on_start)
+    await stage.start_agent()
+    with registered(provider):
+        async with AvatarSession("scripted") as avatar:
+            await start(avatar, stage)
+            assert avatar.state == "voice_only"
+            assert next(iter(flaw)) in str(avatar.attempts[0].error)
+            await eventually(lambda: provider.live == {})
 
 
 async def test_an_uncertain_start_is_recovered_with_its_own_key_and_ended(
