@@ -109,7 +109,7 @@ async def test_it_behaves_like_a_vendor_except_where_told_otherwise(stage: CallS
 
 
 async def test_it_leaves_for_good(stage: CallStage) -> None:
-    async with avatar_in(stage, leave_after=0.3) as avatar:
+    async with avatar_in(stage, leave_after=3.0) as avatar:
         await until_gone(stage)
         await eventually(lambda: avatar.state == "voice_only")
         await say(stage, who="agent")

@@ -27,6 +27,7 @@ Reap = Callable[..., tuple[int, str, str]]
 def _settings(monkeypatch: pytest.MonkeyPatch, livekit_server: LiveKitServer) -> None:
     monkeypatch.setattr(default, "_providers", ProviderRegistry(entry_points=tuple))
     monkeypatch.setattr(reaper, "CONFIRM_SECONDS", 0.1)
+    monkeypatch.setenv("COLUMNS", "160")  # a finding on one line
     monkeypatch.setenv("LIVEKIT_URL", livekit_server.url)
     monkeypatch.setenv("LIVEKIT_API_KEY", livekit_server.api_key)
     monkeypatch.setenv("LIVEKIT_API_SECRET", livekit_server.api_secret)

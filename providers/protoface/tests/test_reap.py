@@ -49,7 +49,7 @@ async def avatar_sessions(
     """Run ``avatar sessions``; it is gone afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", AVATAR, "sessions", *arguments,
-        env={**os.environ, **variables(server, emulator)},
+        env={**os.environ, **variables(server, emulator), "COLUMNS": "160"},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
