@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from livekit import api
+from livekit.rtc.participant import PublishTrackError
 
 from avatar_core.worker import CloseReason
 from tests.worker.conftest import Call
@@ -27,7 +28,11 @@ async def test_its_start_ends_although_livekit_never_answers(
     else:
         avatar = api.RoomParticipantIdentity(room=call.room_name, identity="avatar")
         await call.server_api("remove_participant", avatar)
-    with pytest.raises(RuntimeError, match="was closed while it"):
-        await asyncio.wait_for(start, 20)
+    # It may have been quicker than the server, or have been answered just then.
+    (outcome,) = await asyncio.wait_for(asyncio.gather(start, return_exceptions=True), 20)
+    if isinstance(outcome, RuntimeError):
+        assert "was closed while it" in str(outcome)
+    else:
+        assert outcome is None or isinstance(outcome, PublishTrackError)
     reason = await worker.wait_closed()
     assert reason is (CloseReason.CLOSED if how == "closed" else CloseReason.REMOVED)
