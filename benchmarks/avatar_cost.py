@@ -89,11 +89,14 @@ async def many_avatars(server: LiveKitServer, kind: str) -> tuple[int, float]:
         count = 0
         while count < MOST:
             count += 1
-            await add(process, server, f"many-{kind}-{count}", count)
-            if count not in (1, 4, 8) and (count < 10 or count % 2):
-                continue
-            await asyncio.sleep(3)
-            first, last = await window(process, 5)
+            try:
+                await add(process, server, f"many-{kind}-{count}", count)
+                if count not in (1, 4, 8) and (count < 10 or count % 2):
+                    continue
+                await asyncio.sleep(3)
+                first, last = await window(process, 5)
+            except asyncio.TimeoutError:
+                break  # it has no time left to count: more than it sustains
             if count == 1:
                 first_memory = last["rss"]
             memory = (last["rss"] - first_memory) / max(1, count - 1) / 2**20
