@@ -209,5 +209,13 @@ class _ConsoleHandler(logging.Handler):
         if record.name == "livekit" and record.getMessage().endswith("closed unexpectedly"):
             return  # said of a participant that the server removes, as an avatar is at its end
         style = "red" if record.levelno >= logging.ERROR else "yellow"
-        line = f"{record.levelname.lower()}: {self.format(record)}"
+        line = f"{record.levelname.lower()}: {self._text(record)}"
         self._console.print(line, style=style, markup=False, soft_wrap=True)
+
+    def _text(self, record: logging.LogRecord) -> str:
+        """Say what happened, and where only if the place is in our own code."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None or not record.name.startswith("livekit"):
+            return self.format(record)
+        # LiveKit logs a traceback for each thing it could not send once the room is lost.
+        return f"{record.getMessage()} ({type(error).__name__})"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from typing import IO, Any
 
 import pytest
 import typer
+from rich.console import Console
 
 from avatar_core.cli import demo as demo_module
 from avatar_core.cli.app import run
@@ -258,6 +261,20 @@ def test_a_server_that_goes_away_ends_the_call_and_the_film_is_kept(
     assert "the connection to the LiveKit server was lost" in err
     assert "Traceback" not in err
     assert names(tmp_path) == ["film.mp4", "film.png", "tune.wav"]
+
+
+def test_what_livekit_fails_at_is_one_line_and_what_we_fail_at_says_where() -> None:
+    shown = Console(file=io.StringIO(), width=200)
+    with demo_module._warnings_on(shown):
+        for name in ("livekit.agents", "avatar_core"):
+            try:
+                raise RuntimeError("no such room")
+            except RuntimeError:
+                logging.getLogger(name).warning("failed to send", exc_info=True)
+    livekits, *ours = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert livekits == "warning: failed to send (RuntimeError)"
+    assert ours[0] == "warning: failed to send"
+    assert ours[-1] == "RuntimeError: no such room"
 
 
 def test_the_order_is_by_name_where_a_program_calls_the_function_itself() -> None:
