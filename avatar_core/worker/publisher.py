@@ -7,6 +7,7 @@ from typing import Any
 
 from livekit import rtc
 
+from avatar_core.rtc_exit import end_rtc_before_the_interpreter
 from avatar_core.worker.options import WorkerOptions
 
 # Speech is bounded by its sender; this only keeps a hostile one from filling the memory.
@@ -27,6 +28,7 @@ async def connect(room: rtc.Room, url: str, token: str, *, options: WorkerOption
     Raises:
         rtc.ConnectError: The server was not reached or refused the token.
     """
+    end_rtc_before_the_interpreter()
     data_stream = rtc.DataStreamOptions(max_payload_byte_length=_MAX_STREAM_BYTES)
     room_options = rtc.RoomOptions(
         auto_subscribe=False, connect_timeout=options.connect_timeout, data_stream=data_stream
