@@ -10,6 +10,7 @@ import typer
 
 from avatar_core.cli.option_table import OptionDescription, describe_options
 from avatar_core.cli.output import print_json, print_trouble, stdout_console, text
+from avatar_core.cli.provider_check import check_provider, failed, finding_rows, findings_json
 from avatar_core.contract.errors import ProviderNotFoundError
 from avatar_core.discovery.default import default_registry
 from avatar_core.discovery.entry_points import install_hint
@@ -27,7 +28,11 @@ def providers(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Import every provider; exit 1 if one cannot be used."),
+        typer.Option(
+            "--check",
+            help="Import every provider, or ask the one that is named whether a call could start"
+            " now; exit 1 if one cannot be used.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -37,7 +42,7 @@ def providers(
     available. The JSON is an array of objects; keys are added over time, never removed.
     """
     if name is not None:
-        _explain(name, as_json)
+        _explain(name, as_json, check=check)
         return
     rows = default_registry().list_providers(load=check)
     if as_json:
@@ -88,7 +93,7 @@ def _print_table(rows: tuple[ProviderListing, ...]) -> None:
 # --- one provider -------------------------------------------------------------------------------
 
 
-def _explain(name: str, as_json: bool) -> None:
+def _explain(name: str, as_json: bool, *, check: bool) -> None:
     registry = default_registry()
     if name.endswith(".*"):
         raise ProviderNotFoundError(
@@ -96,11 +101,20 @@ def _explain(name: str, as_json: bool) -> None:
         )
     provider = registry.get(name)
     options = describe_options(provider.info.options)
+    findings = check_provider(provider) if check else ()
     if as_json:
         row = next(row for row in registry.list_providers() if row.name == name)
-        print_json([{**_as_json(row), **_details(provider, options)}])
-        return
-    _print_provider(stdout_console(), provider, options)
+        checks = {"checks": findings_json(findings)} if check else {}
+        print_json([{**_as_json(row), **_details(provider, options), **checks}])
+    else:
+        console = stdout_console()
+        _print_provider(console, provider, options)
+        if check:
+            console.print()
+            console.print(text("Checks" if findings else "Checks: none of its own", "bold"))
+            _print_pairs(console, finding_rows(findings))
+    if failed(findings):
+        raise typer.Exit(1)
 
 
 def _details(provider: LoadedProvider, options: tuple[OptionDescription, ...]) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
+from avatar_core.cli.operator_log import operator_log
 from avatar_core.cli.output import print_json, print_trouble
 from avatar_core.cli.provider_choice import choose_providers
 from avatar_core.cli.sessions_output import print_sessions, session_json
@@ -22,7 +22,6 @@ from avatar_core.cli.sessions_watch import (
 from avatar_core.contract.errors import AvatarError, ConfigurationError
 from avatar_core.contract.models import ListedSession
 from avatar_core.discovery.selection import Resolved
-from avatar_core.log import logger
 from avatar_core.operations.account import ProviderAccount, open_accounts
 from avatar_core.operations.reaper import GRACE_SECONDS
 from avatar_core.operations.room_members import ServerAccess
@@ -72,8 +71,7 @@ def list_sessions(
     The JSON is an array of objects; keys are added over time, never removed.
     """
     ctx.obj = _Before(provider=provider, option=option or [], as_json=as_json)
-    logger.addFilter(_concerns_operators)
-    ctx.call_on_close(lambda: logger.removeFilter(_concerns_operators))
+    ctx.with_resource(operator_log())
     if ctx.invoked_subcommand is not None:
         return
     chosen = choose_providers(provider, option or [], hook="list_sessions")
@@ -103,6 +101,8 @@ def end(
     Each is asked for again for up to 20 seconds, until the provider acknowledges it. Exit code 1
     if one was not: it may go on, and is billed.
     """
+    if not all(each.strip() for each in ids):
+        raise typer.BadParameter("an ID is empty")
     before: _Before = ctx.obj
     chosen = choose_providers(
         provider or before.provider, option or before.option, hook="end_session"
@@ -213,11 +213,6 @@ def reap(
 
 
 # --- how ------------------------------------------------------------------------------------------
-
-
-def _concerns_operators(record: logging.LogRecord) -> bool:
-    """Drop that the event loop stood still, as it does for imports: no agent waits for it here."""
-    return not hasattr(record, "stalled_seconds")
 
 
 async def _list(

@@ -95,7 +95,7 @@ def reap_once(request: ReapRequest) -> int:
             sweep = asyncio.run(_end(request, sweep, look_again=False))
         elif not sys.stdin.isatty():
             unasked = True
-        elif _ask(f"End {_count(len(sweep.orphaned))}?"):
+        elif _ask(sweep, shown=not request.as_json):
             sweep = asyncio.run(_end(request, sweep, look_again=True))
     if request.as_json:
         print_json(sweep.to_json())
@@ -156,9 +156,12 @@ def _print_found(request: ReapRequest, sweep: Sweep) -> None:
         print_trouble(f"no orphaned session at {request.providers}")
 
 
-def _ask(question: str) -> bool:
+def _ask(sweep: Sweep, *, shown: bool) -> bool:
     # On stderr: what is on stdout may be read by a program.
-    sys.stderr.write(f"{question} [y/N] ")
+    if not shown:  # JSON comes at the end, and nobody can agree to what he has not seen
+        for each in sweep.orphaned:
+            print_trouble(f"{each.session.session_id} {each.verdict}: {each.reason}")
+    sys.stderr.write(f"End {_count(len(sweep.orphaned))}? [y/N] ")
     sys.stderr.flush()
     try:
         return input().strip().lower() in ("y", "yes")

@@ -122,7 +122,10 @@ class ProviderHooks:
 
     @hookspec(firstresult=True)
     def check_provider(self, request: models.CheckRequest) -> Sequence[models.Finding]:
-        """Tell whether a call could start now, for ``avatar doctor``; nothing may be billed."""
+        """Tell whether a call could start now; nothing may be billed.
+
+        For ``avatar providers NAME --check``.
+        """
         raise AssertionError("a specification is not called")
 
     @hookspec(firstresult=True)

@@ -97,6 +97,7 @@ def _explain(
             hint = f" (or set {variables[name]})" if name in variables else ""
             problems.append(f"option {name!r} is required{hint}")
         else:
-            problems.append(f"option {name!r}: {error['msg']}")
+            # pydantic says of a ValueError that it is one, which helps nobody who set an option.
+            problems.append(f"option {name!r}: {error['msg'].removeprefix('Value error, ')}")
     valid = ", ".join(sorted(model.model_fields)) or "none"
     return f"avatar provider {provider!r}: {'; '.join(problems)} (valid options: {valid})"

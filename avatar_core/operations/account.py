@@ -17,7 +17,9 @@ from avatar_core.contract.errors import (
     ProviderInvalidResponseError,
 )
 from avatar_core.contract.models import (
+    CheckRequest,
     EndRequest,
+    Finding,
     ListedSession,
     ListSessionsRequest,
     ProviderRequest,
@@ -30,6 +32,9 @@ from avatar_core.provider_http.pool import HttpPool
 
 LIST_SECONDS = 30.0
 """Seconds a list may take, all its pages together."""
+
+CHECK_SECONDS = 30.0
+"""Seconds a check may take, all that it looks at together."""
 
 END_SECONDS = 20.0
 """Seconds within which an end has to be acknowledged; nobody waits longer at a terminal."""
@@ -78,6 +83,21 @@ class ProviderAccount:
         ):
             raise ProviderInvalidResponseError(
                 "list_sessions did not return sessions; a defect of the provider",
+                provider=self.provider,
+            )
+        return tuple(found)
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Ask whether a call could start now; nothing is billed.
+
+        Raises:
+            ProviderError: The check itself failed.
+        """
+        request = CheckRequest(**self._common(time.monotonic() + CHECK_SECONDS))
+        found = await self._call("check_provider", request)
+        if not isinstance(found, Sequence) or not all(isinstance(each, Finding) for each in found):
+            raise ProviderInvalidResponseError(
+                "check_provider did not return findings; a defect of the provider",
                 provider=self.provider,
             )
         return tuple(found)

@@ -239,6 +239,17 @@ def test_an_unknown_id_is_an_error_and_the_others_are_ended(acme: Acme, avatar: 
     assert len(acme.end_requests) == 2, "it is not asked for again"
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_id_is_a_mistake_and_nothing_is_ended(
+    acme: Acme, avatar: Avatar, empty: str
+) -> None:
+    acme.add("sess_1")
+    code, out, err = avatar("end", "sess_1", empty, "--provider", "acme")
+    assert (code, out) == (2, "")
+    assert "an ID is empty" in err
+    assert acme.end_requests == []
+
+
 def test_an_end_is_asked_for_until_it_is_acknowledged(acme: Acme, avatar: Avatar) -> None:
     acme.add("sess_1")
     acme.end_failures = [

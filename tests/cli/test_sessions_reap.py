@@ -109,6 +109,17 @@ def test_it_asks_first(
     assert ("orphan" not in acme.live) is ended
 
 
+def test_with_json_too_who_is_asked_sees_what_is_to_be_ended(
+    acme: Acme, reap: Reap, at_a_terminal: Callable[[bytes], None]
+) -> None:
+    at_a_terminal(b"y\n")
+    code, out, err = reap("--json")
+    assert code == 0
+    assert err.startswith("orphan orphaned: agent agent-7 is not in room")
+    assert err.endswith("\nEnd 1 session? [y/N] ")
+    assert [row["ended"] for row in json.loads(out)] == [True, False]
+
+
 def test_after_the_answer_it_looks_again(
     acme: Acme,
     reap: Reap,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from avatar_core.contract.errors import ConfigurationError
 from avatar_core.contract.options import Env, ProviderOptions
@@ -72,3 +72,16 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_by_default_a_session_joins_a_room_and_is_not_limited() -> None:
     options = AcmeOptions.from_mapping("acme", {"api_key": "k"})
     assert (options.joins_room, options.session_seconds) == (True, None)
+
+
+def test_what_a_provider_says_of_an_option_stands_there_in_its_own_words() -> None:
+    class Strict(ProviderOptions):
+        colour: str
+
+        @field_validator("colour")
+        @classmethod
+        def _check(cls, value: str) -> str:
+            raise ValueError("it is not green")
+
+    with pytest.raises(ConfigurationError, match="option 'colour': it is not green"):
+        Strict.from_mapping("acme", {"colour": "red"})

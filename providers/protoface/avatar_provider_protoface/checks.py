@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from avatar_core.contract.errors import ProviderError
+from avatar_core.contract.errors import ProviderError, ProviderInvalidResponseError
 from avatar_core.contract.models import CheckRequest, Finding
 from avatar_core.provider_http.json_api import JsonApi
 from avatar_provider_protoface.answers import Avatar, Plan, Quota, Status
@@ -31,6 +31,8 @@ async def check(request: CheckRequest) -> Sequence[Finding]:
             findings.append(
                 Finding(level="error", message=f"{what}: {exc}", remedy=_remedy(exc, request))
             )
+            if exc.status_code in (None, 401):  # nobody there, or nobody who knows us:
+                break  # the rest would say the same once more
     return findings
 
 
@@ -105,8 +107,11 @@ def _remedy(error: ProviderError, request: CheckRequest) -> str:
         return "set PROTOFACE_API_KEY to a key of this environment"
     if error.status_code == 403:
         return "use an unrestricted key"
-    if error.status_code == 404:
+    if error.status_code == 404 and "avatar" in (error.code or ""):
         return "choose an avatar_id that this key can see"
+    # Every other place that is looked at exists: something else has answered.
+    if error.status_code == 404 or isinstance(error, ProviderInvalidResponseError):
+        return f"check that {request.options.api_url} is the address of Protoface's API"
     if error.retryable:
         return f"check that {request.options.api_url} can be reached from here"
     return "see the error's code in Protoface's documentation"

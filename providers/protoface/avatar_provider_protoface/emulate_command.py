@@ -21,13 +21,15 @@ def _group() -> None:
 
 @emulate_app.command("protoface")
 def emulate(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free one.")] = 8790,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")
+    ] = 8790,
     profile: Annotated[
         str, typer.Option(help="Fields of the answers: sdk-0.1.0 or current.")
     ] = "sdk-0.1.0",
     plan: Annotated[str, typer.Option(help="free, starter, launch or scale.")] = "scale",
     starts_per_minute: Annotated[
-        int, typer.Option(help="Sessions that may start in a minute; 0 for any number.")
+        int, typer.Option(min=0, help="Sessions that may start in a minute; 0 for any number.")
     ] = 4,
     control: Annotated[
         bool, typer.Option("--control", help="Serve the control surface below /_emulator.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
@@ -89,6 +90,33 @@ class ProtofaceOptions(ProviderOptions):
         if isinstance(value, SecretStr) and not value.get_secret_value().strip():
             raise ValueError("it is empty (or set PROTOFACE_API_KEY)")
         return value
+
+    @model_validator(mode="after")
+    def _check_worker_url(self) -> Self:
+        from avatar_core.provider_http.base_url import BaseUrl, is_loopback_host
+
+        if self.worker_livekit_url is None:
+            return self
+        try:
+            parts = urlsplit(self.worker_livekit_url)
+            host = parts.hostname or ""
+        except ValueError:
+            host = ""
+        if not host:
+            raise ValueError(
+                "worker_livekit_url is no LiveKit url: it looks like wss://host[:port]"
+            )
+        # An emulator's worker is on this machine, in whatever network that is.
+        if (
+            parts.scheme in ("ws", "http")
+            and not is_loopback_host(host)
+            and not BaseUrl(self.api_url).loopback
+        ):
+            raise ValueError(
+                "worker_livekit_url is not encrypted: the worker's token would travel in the"
+                " clear; use wss://"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_metadata(self) -> Self:

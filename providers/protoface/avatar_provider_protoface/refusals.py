@@ -41,6 +41,8 @@ def refusals(avatar_id: str) -> ErrorTable:
     def missing(problem: ApiProblem) -> str:
         if "avatar" in (problem.code or "") or (problem.param or "").endswith("avatar_id"):
             return f"there is no avatar {avatar_id} for this API key: check avatar_id"
+        if not problem.told:  # a proxy's page, or another server's
+            return "what answered is not Protoface's API: check PROTOFACE_API_URL (api_url)"
         return "Protoface does not know what was asked for"
 
     return ErrorTable(

@@ -25,7 +25,7 @@ from avatar_core.contract.models import (
 from avatar_core.provider_http.base_url import BaseUrl, is_private_host
 from avatar_core.provider_http.json_api import JsonApi
 from avatar_provider_protoface import tags
-from avatar_provider_protoface.answers import ACTIVE, TERMINAL, Ended, Session
+from avatar_provider_protoface.answers import ACTIVE, TERMINAL, Ended, Session, is_plain_id
 from avatar_provider_protoface.api import active_sessions, protoface_api
 from avatar_provider_protoface.options import ProtofaceOptions
 from avatar_provider_protoface.start_body import start_body
@@ -76,12 +76,15 @@ async def end(request: EndRequest) -> None:
         ProviderRejectedError: It does not know it, and a person named it.
         ProviderError: The end was not acknowledged.
     """
-    assert request.session.session_id is not None
+    session_id = request.session.session_id
+    assert session_id is not None
+    if not is_plain_id(session_id):  # of a person's: what Protoface tells is checked
+        raise ProviderRejectedError(f"{session_id[:80]!r} is no id of a Protoface session")
     try:
         ended = await protoface_api(request).post(
             "v1",
             "sessions",
-            request.session.session_id,
+            session_id,
             "end",
             into=Ended,
             repeatable=True,
@@ -93,7 +96,7 @@ async def end(request: EndRequest) -> None:
             raise
         if request.must_exist:
             raise ProviderRejectedError(
-                f"Protoface knows no session {request.session.session_id} of this API key's"
+                f"Protoface knows no session {session_id} of this API key's"
                 " account; `avatar sessions --provider protoface` lists those that live",
                 status_code=exc.status_code,
                 code=exc.code,

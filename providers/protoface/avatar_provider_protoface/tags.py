@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 OWN_PREFIX = "avatar_core."
 TAGS_BYTES = 2048
 _LONGEST = 300
+"""Bytes of one tag's value as JSON writes it: a sign outside ASCII takes six, or twelve."""
+
+_LONGEST_SIGN = 12
 
 START = OWN_PREFIX + "start"
 ROOM = OWN_PREFIX + "room"
@@ -39,7 +43,7 @@ class Tags:
         tags = {START: self.start, ROOM: self.room, AGENT: self.agent, VERSION: version()}
         if self.job:
             tags[JOB] = self.job
-        return {name: value[:_LONGEST] for name, value in tags.items()}
+        return {name: _cut(value) for name, value in tags.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +70,24 @@ def read(metadata: Mapping[str, Any]) -> ReadTags:
 
     def whole(name: str) -> str | None:
         value = metadata.get(name)
-        # As long as a tag may be, it may have been cut, and would name somebody else.
-        return value if isinstance(value, str) and 0 < len(value) < _LONGEST else None
+        if not isinstance(value, str) or not value:
+            return None
+        # About as long as a tag may be, it may have been cut, and would name somebody else.
+        return value if _written(value) <= _LONGEST - _LONGEST_SIGN else None
 
     return ReadTags(agent=whole(AGENT), job=whole(JOB), version=whole(VERSION))
+
+
+def _cut(value: str) -> str:
+    value = value[:_LONGEST]
+    while _written(value) > _LONGEST:
+        value = value[:-1]
+    return value
+
+
+def _written(value: str) -> int:
+    """Bytes of a text in a request's body, without its quotes."""
+    return len(json.dumps(value)) - 2
 
 
 @functools.cache

@@ -7,9 +7,13 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from avatar_core.livekit_server import LiveKitServer
 from avatar_provider_protoface.emulator.emulator import ProtofaceEmulator
+
+if TYPE_CHECKING:  # run as a script it is in no package
+    from .child_commands import ChildCommand
 
 _LIVE = "live"
 
@@ -18,31 +22,27 @@ class AgentProcess:
     """An agent that starts an avatar as soon as it is in its room.
 
     Args:
-        process: What runs.
+        command: What runs.
         server: Where its room is.
         room: Its room.
         identity: Its identity.
     """
 
     def __init__(
-        self, process: asyncio.subprocess.Process, server: LiveKitServer, room: str, identity: str
+        self, command: ChildCommand, server: LiveKitServer, room: str, identity: str
     ) -> None:
-        self._process = process
+        self._command = command
         self._server = server
         self.room = room
         self.identity = identity
 
     async def until_live(self) -> None:
         """Wait until its avatar is in the call."""
-        assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), 60)
-        assert line.decode().strip() == _LIVE
+        await self._command.line(_LIVE)
 
     async def kill(self) -> None:
         """Kill it, and wait until the LiveKit server has noticed."""
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
+        await self._command.kill()
         await self._until_without(self.identity)
 
     async def until_empty(self) -> None:
@@ -77,18 +77,13 @@ async def agent_process(
         emulator: Where its avatar comes from.
         room: Which room.
     """
+    from .child_commands import python_command
+
     identity = f"agent-of-{room}"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, room, identity,
-        env={**os.environ, **variables(server, emulator)},
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield AgentProcess(process, server, room, identity)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    async with python_command(
+        __file__, room, identity, variables=variables(server, emulator)
+    ) as command:
+        yield AgentProcess(command, server, room, identity)
 
 
 def variables(server: LiveKitServer, emulator: ProtofaceEmulator) -> dict[str, str]:

@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import asyncio
-import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -15,29 +10,18 @@ from avatar_provider_protoface.emulator.faults import Fault
 from avatar_provider_protoface.emulator.in_thread import EmulatorInThread
 from avatar_provider_protoface.emulator.manners import WorkerManners
 
-AVATAR = "import sys; from avatar_core.cli.app import main; main()"
+from .child_commands import avatar_command, avatar_says
 
-
-@asynccontextmanager
-async def emulating(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", AVATAR, "emulate", "protoface", *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+EMULATE = ("emulate", "protoface")
 
 
 async def test_it_prints_the_two_variables_and_serves_until_it_is_interrupted() -> None:
-    async with emulating("--port", "0", "--plan", "starter", "--profile", "current") as process:
-        assert process.stdout is not None
+    async with avatar_command(
+        *EMULATE, "--port", "0", "--plan", "starter", "--profile", "current"
+    ) as command:
         variables = {}
         for _ in range(2):
-            line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
+            line = await command.line("export ")
             name, _, value = line.removeprefix("export ").partition("=")
             variables[name] = value
         assert set(variables) == {"PROTOFACE_API_URL", "PROTOFACE_API_KEY"}
@@ -47,8 +31,9 @@ async def test_it_prints_the_two_variables_and_serves_until_it_is_interrupted() 
                 assert (await response.json())["plan_key"] == "starter"
             async with http.get("/_emulator/sessions") as response:
                 assert response.status == 404
-        process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        command.interrupt()
+        code, out, _ = await command.finished()
+        assert (code, out) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +42,8 @@ async def test_it_prints_the_two_variables_and_serves_until_it_is_interrupted() 
         (["--profile", "newest"], "sdk-0.1.0, current"),
         (["--plan", "gold"], "free, starter, launch, scale"),
         (["--port", "TAKEN"], "choose another --port"),
+        (["--port", "70000"], "Invalid value for '--port'"),
+        (["--starts-per-minute", "-1"], "Invalid value for '--starts-per-minute'"),
     ],
 )
 async def test_what_cannot_be_is_one_plain_line(arguments: list[str], said: str) -> None:
@@ -64,11 +51,11 @@ async def test_what_cannot_be_is_one_plain_line(arguments: list[str], said: str)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        async with emulating(*(port if each == "TAKEN" else each for each in arguments)) as process:
-            _, trouble = await asyncio.wait_for(process.communicate(), 60)
-            assert process.returncode == 2
-            assert said in trouble.decode()
-            assert "Traceback" not in trouble.decode()
+        given = (port if each == "TAKEN" else each for each in arguments)
+        code, out, trouble = await avatar_says(*EMULATE, *given)
+        assert (code, out) == (2, "")
+        assert said in " ".join(trouble.split())
+        assert "Traceback" not in trouble
 
 
 def test_the_fixture_is_an_emulator_that_blocking_code_can_call(

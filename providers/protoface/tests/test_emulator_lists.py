@@ -48,6 +48,21 @@ async def test_a_list_is_filtered_by_state_avatar_and_time() -> None:
             assert (await caller.call("GET", f"/v1/sessions?{bad}")).error[0] == status
 
 
+async def test_a_page_begins_after_a_session_that_is_no_longer_asked_for() -> None:
+    async with calling(credits=10**6) as caller:
+        oldest, middle, newest = [(await caller.create()).body["id"] for _ in range(3)]
+        query = "/v1/sessions?status=active&limit=1"
+        page = (await caller.call("GET", query)).body
+        assert page["next_cursor"] == newest
+        await caller.call("POST", f"/v1/sessions/{newest}/end")
+        page = (await caller.call("GET", f"{query}&starting_after={newest}")).body
+        assert [session["id"] for session in page["data"]] == [middle]
+        page = (await caller.call("GET", f"{query}&starting_after={middle}")).body
+        assert ([session["id"] for session in page["data"]], page["has_more"]) == ([oldest], False)
+        unknown = await caller.call("GET", f"{query}&starting_after=sess_0")
+        assert unknown.error[0] == 400
+
+
 async def test_pipecat_gets_a_session_and_a_relay() -> None:
     async with calling(profile="current") as caller:
         body = {"avatar_id": "av_stock_001", "relay_mode": "websocket"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -156,6 +157,16 @@ async def test_what_is_wrong_with_a_request_is_said_and_nothing_is_made(
         assert answered.error == error
         if param is not None:
             assert answered.body["error"]["param"] == param
+        assert caller.emulator.sessions == []
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", '"\\ud800"', "{", "'x'"], ids=ascii)
+async def test_what_is_no_json_for_everybody_is_refused(value: str) -> None:
+    body = json.dumps(session_body(metadata={"a": "VALUE"})).replace('"VALUE"', value)
+    async with calling() as caller:
+        headers = {"Content-Type": "application/json"}
+        answered = await caller.call("POST", "/v1/sessions", data=body, headers=headers)
+        assert answered.error == (400, "invalid_request", "body.invalid_json")
         assert caller.emulator.sessions == []
 
 

@@ -87,12 +87,22 @@ def test_without_a_key_the_variable_is_named(given: dict[str, Any]) -> None:
         ({"metadata": {"avatar_core.room": "x"}}, "metadata"),
         ({"metadata": {"a": "x" * 7000}}, "metadata"),
         ({"worker_livekit_url": "lk.example"}, "worker_livekit_url"),
+        ({"worker_livekit_url": "wss://[lk.example"}, "worker_livekit_url is no LiveKit url"),
+        ({"worker_livekit_url": "ws://lk.example"}, "worker_livekit_url is not encrypted"),
+        ({"worker_livekit_url": "http://lk.example"}, "worker_livekit_url is not encrypted"),
         ({"sample_rate": 1}, "sample_rate"),
     ],
 )
 def test_a_wrong_option_is_named(given: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         read(api_key=KEY, **given)
+
+
+def test_an_emulators_worker_is_in_whatever_network_this_machine_is() -> None:
+    options = read(
+        api_key=KEY, api_url="http://127.0.0.1:8790", worker_livekit_url="ws://livekit:7880"
+    )
+    assert options.worker_livekit_url == "ws://livekit:7880"
 
 
 def test_the_key_is_never_printed() -> None:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from livekit.agents import NOT_GIVEN, APIConnectionError, APIConnectOptions
+from livekit.agents import (
+    NOT_GIVEN,
+    APIConnectionError,
+    APIConnectOptions,
+    APIError,
+    APIStatusError,
+)
 from livekit.plugins import protoface as reference
 
 from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.livekit_server import LiveKitServer
+from avatar_core.testing.call_stage import tone
 from avatar_provider_protoface.emulator.faults import Fault
 
 from .calling_stage import ProtofaceStage, protoface_stage
+from .hand_worker import hand_worker
 
 DEFAULT_IDENTITY = "protoface-avatar-agent"
+SAID = {"error": {"type": "t", "code": "c", "message": "m", "param": None, "request_id": "req_1"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,12 @@ ROWS = {
     "avatar_participant_identity not given": Row(
         see=lambda body, token: (body["transport"]["worker_identity"], token["sub"]),
         is_=(DEFAULT_IDENTITY, DEFAULT_IDENTITY)),
+    "avatar_participant_identity empty": Row(
+        given={"avatar_participant_identity": ""},
+        see=lambda body, token: (body["transport"]["worker_identity"], token["sub"]),
+        is_=(DEFAULT_IDENTITY, DEFAULT_IDENTITY)),
+    "avatar_participant_name None": Row(given={"avatar_participant_name": None},
+                                        see=lambda _, token: token["name"], is_=DEFAULT_IDENTITY),
     "avatar_participant_name": Row(given={"avatar_participant_name": "Ada"},
                                    see=lambda _, token: token["name"], is_="Ada"),
     "avatar_participant_name not given": Row(see=lambda _, token: token["name"],
@@ -144,6 +161,56 @@ async def test_conn_options_mean_the_same(livekit_server: LiveKitServer) -> None
             )
             await avatar.aclose()
         assert attempts == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(on="create", status=401, body=SAID), APIStatusError),
+        (Fault(on="create", status=402, body=SAID), APIStatusError),
+        (Fault(on="create", status=409, body=SAID), APIStatusError),
+        (Fault(on="create", status=422, body=SAID), APIStatusError),
+        (Fault(on="create", status=500, body=SAID), APIConnectionError),
+        (Fault(on="create", answer="reset"), APIConnectionError),
+    ],
+    ids=["401", "402", "409", "422", "500", "reset"],
+)
+async def test_the_same_except_catches_both(
+    livekit_server: LiveKitServer, fault: Fault, error: type[APIError]
+) -> None:
+    async with protoface_stage(livekit_server, worker="none") as stage:
+        for which in ("livekit's", "ours"):
+            stage.emulator.faults.add(fault)
+            avatar = make(which, stage, {"conn_options": APIConnectOptions(max_retry=0)})
+            with pytest.raises(error) as caught:
+                await avatar.start(
+                    stage.call.agent_session, stage.call.room, **stage.call.credentials
+                )
+            if isinstance(caught.value, APIStatusError):
+                assert (caught.value.status_code, caught.value.body) == (fault.status, SAID)
+            await avatar.aclose()
+
+
+async def test_speech_waits_for_the_video_track_and_goes_as_a_stream_of_16_khz(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with protoface_stage(livekit_server, worker="none") as stage:
+        await stage.call.start_agent()
+        for which in ("livekit's", "ours"):
+            identity = f"face-{uuid.uuid4().hex[:8]}"
+            avatar = make(which, stage, {"avatar_participant_identity": identity})
+            await avatar.start(stage.call.agent_session, stage.call.room, **stage.call.credentials)
+            speech = stage.call.agent_session.say("hello", audio=tone(seconds=1))
+            async with hand_worker(stage) as worker:
+                await stage.call.viewer.until_heard(identity, seconds=0.5)
+                assert worker.streams == 0
+                await worker.publish_video()
+                attributes, data = await asyncio.wait_for(worker.stream, 20)
+                assert (attributes["sample_rate"], attributes["num_channels"]) == ("16000", "1")
+                assert len(data) == pytest.approx(16000 * 2, rel=0.02)
+                await asyncio.wait_for(stage.call.agent_session.interrupt(force=True), 20)
+                await asyncio.wait_for(speech.wait_for_playout(), 20)
+            await avatar.aclose()
 
 
 async def test_a_second_start_is_a_runtime_error(livekit_server: LiveKitServer) -> None:

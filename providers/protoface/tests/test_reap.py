@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sys
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -23,9 +20,8 @@ from avatar_provider_protoface.emulator.settings import EmulatorSettings
 
 from .agent_process import agent_process, variables
 from .calling_stage import eventually
+from .child_commands import ChildCommand, avatar_command
 from .emulated import session_body
-
-AVATAR = "import sys; from avatar_core.cli.app import main; main()"
 
 
 def room_name() -> str:
@@ -42,32 +38,19 @@ async def account(**settings: Any) -> AsyncIterator[ProtofaceEmulator]:
         yield emulator
 
 
-@asynccontextmanager
-async def avatar_sessions(
+def avatar_sessions(
     server: LiveKitServer, emulator: ProtofaceEmulator, *arguments: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
+) -> AbstractAsyncContextManager[ChildCommand]:
     """Run ``avatar sessions``; it is gone afterwards."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", AVATAR, "sessions", *arguments,
-        env={**os.environ, **variables(server, emulator), "COLUMNS": "160"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    given = {**variables(server, emulator), "COLUMNS": "160"}
+    return avatar_command("sessions", *arguments, variables=given)
 
 
 async def told(
     server: LiveKitServer, emulator: ProtofaceEmulator, *arguments: str
 ) -> tuple[int | None, str, str]:
-    async with avatar_sessions(server, emulator, *arguments) as process:
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        return process.returncode, out.decode(), err.decode()
+    async with avatar_sessions(server, emulator, *arguments) as command:
+        return await command.finished()
 
 
 async def test_a_session_whose_agent_was_killed_during_its_start_is_found_and_ended(
@@ -99,20 +82,18 @@ async def test_a_watch_ends_the_session_of_a_killed_agent_and_leaves_the_live_on
             livekit_server, emulator, "reap", "--yes", "--grace", "0", "--watch", "1"
         ) as watch,
     ):
-        assert watch.stdout is not None
         await asyncio.gather(killed.until_live(), live.until_live())
         by_room = {session.transport["room_name"]: session for session in emulator.sessions}
         await killed.kill()
-        words = f"ended {by_room[killed.room].id}: "
-        await asyncio.wait_for(until_told(watch.stdout, words), 60)
+        await watch.line(f"ended {by_room[killed.room].id}: ")
         await eventually(lambda: emulator.unended == [by_room[live.room]])
         assert by_room[live.room].status == "running"
         assert live.identity in await live.members()
         await killed.until_empty()
 
-        watch.send_signal(signal.SIGINT)
-        _, err = await asyncio.wait_for(watch.communicate(), 20)
-        assert (watch.returncode, err.decode()) == (0, "stopped\n")
+        watch.interrupt()
+        code, _, err = await watch.finished()
+        assert (code, err) == (0, "stopped\n")
 
         code, out, _ = await told(livekit_server, emulator, "--json")
         (listed,) = json.loads(out)
@@ -149,20 +130,32 @@ async def test_a_session_is_ended_by_its_id_and_a_mistyped_id_is_an_error(
         assert "(status 404, code session.not_found, request id req_" in err
 
 
+async def test_whoever_waits_for_an_end_is_told_once_that_it_is_tried_again(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with account(worker="none") as emulator:
+        made = await create(emulator, url="wss://elsewhere.example")
+        emulator.faults.add(Fault(on="end", status=500, times=3))
+        code, out, err = await told(livekit_server, emulator, "end", made)
+        assert (code, out) == (0, f"ended {made}\n")
+        assert err == "a call to an avatar provider's API failed; trying again\n"
+
+
 @pytest.mark.parametrize(
     ("value", "read"),
-    [("agent-7", "agent-7"), ("a" * 299, "a" * 299), ("a" * 300, None), ("", None), (7, None)],
+    [("agent-7", "agent-7"), ("a" * 288, "a" * 288), ("a" * 300, None), ("", None), (7, None)],
 )
 def test_a_tag_that_may_have_been_cut_names_nobody(value: object, read: str | None) -> None:
     assert tags.read({tags.AGENT: value}).agent == read
 
 
-async def until_told(stdout: asyncio.StreamReader, words: str) -> None:
-    """Read up to a line that begins with some words."""
-    async for line in stdout:
-        if line.decode().startswith(words):
-            return
-    raise AssertionError(f"it never said: {words}")
+@pytest.mark.parametrize("sign", ["a", "\u00e9", "\u623f", "\U0001f600"])
+def test_tags_keep_to_their_room_in_the_body_and_a_cut_one_names_nobody(sign: str) -> None:
+    long = sign * 1000
+    written = tags.Tags(start=long, room=long, agent=long, job=long).metadata()
+    assert len(json.dumps(written)) <= tags.TAGS_BYTES
+    assert tags.read(written).agent is None
+    assert tags.read(written).job is None
 
 
 async def create(emulator: ProtofaceEmulator, *, url: str) -> str:

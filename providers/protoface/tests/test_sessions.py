@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from avatar_core.contract.audio_routes import DataStream
-from avatar_core.contract.errors import ConfigurationError
+from avatar_core.contract.audio_routes import DataStream, Discard
+from avatar_core.contract.errors import ConfigurationError, ProviderRejectedError
 from avatar_core.contract.models import (
     CheckRequest,
+    EndRequest,
     Finding,
     ListedSession,
     ListSessionsRequest,
     PrewarmRequest,
+    StartedSession,
 )
 from avatar_provider_protoface.emulator.faults import Fault
 from avatar_provider_protoface.sessions import refuse_unreachable
@@ -98,6 +100,53 @@ async def test_an_unknown_state_and_unknown_fields_are_no_trouble() -> None:
         starter.emulator.faults.add(Fault(on="create", status=201, body=odd))
         running = await starter.start()
         assert running.session.session_id == "sess_1"
+
+
+ODD = {
+    "status": None, "avatar_id": 7, "metadata": None, "transport": None, "failure": "none",
+    "created_at": "just now", "max_duration_seconds": "unlimited", "idle_timeout_seconds": -1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ODD)
+async def test_a_field_of_another_kind_costs_neither_the_start_nor_the_list(field: str) -> None:
+    odd = {"id": "sess_1", field: ODD[field]}
+    page = {"data": [odd, {"id": "sess_2", "status": "running"}], "has_more": False}
+    async with starting() as starter:
+        starter.emulator.faults.add(Fault(on="create", status=201, body=odd))
+        assert (await starter.start()).session.session_id == "sess_1"
+        starter.emulator.faults.add(Fault(on="list", status=200, body=page))
+        request = ListSessionsRequest(**common(starter))
+        listed: list[ListedSession] = await starter.slot.call("list_sessions", request)
+        assert [each.session_id for each in listed] == ["sess_1", "sess_2"]
+
+
+async def test_a_time_without_a_zone_is_utc_wherever_this_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = {"data": [{"id": "sess_1", "created_at": "2026-10-02T12:00:00.000"}]}
+    try:
+        with monkeypatch.context() as abroad:
+            abroad.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            async with starting() as starter:
+                starter.emulator.faults.add(Fault(on="list", status=200, body=page))
+                request = ListSessionsRequest(**common(starter))
+                (listed,) = await starter.slot.call("list_sessions", request)
+    finally:
+        time.tzset()
+    assert listed.created_at == 1790942400.0
+
+
+@pytest.mark.parametrize("session_id", ["", "..", "../../x?y=", "a/b", "sess 1", "\x1b[2J"])
+async def test_what_is_no_id_is_said_at_once_and_not_sent(session_id: str) -> None:
+    async with starting() as starter:
+        made = StartedSession(session_id=session_id, identities=(), audio=Discard())
+        request = EndRequest(**common(starter), room=None, session=made, reason="", must_exist=True)
+        with pytest.raises(ProviderRejectedError, match="is no id of a Protoface session") as said:
+            await starter.slot.call("end_session", request)
+        assert not said.value.retryable
+        assert starter.emulator.requests == []
 
 
 async def test_ending_twice_is_no_error() -> None:
@@ -192,6 +241,13 @@ async def test_a_check_of_a_healthy_account_finds_nothing(profile: str) -> None:
         ("full", "1 of 1 concurrent sessions", "avatar sessions end"),
         ("outage", "'outage'", "status.protoface.com"),
         ("down", "cannot be reached", "can be reached from here"),
+        ("another path", "(status 404, code route.not_found", "is the address of Protoface's API"),
+        (
+            "another server",
+            "what answered is not Protoface's API",
+            "is the address of Protoface's API",
+        ),
+        ("a web site", "not what it should be", "is the address of Protoface's API"),
     ],
 )
 async def test_a_check_finds_what_is_wrong_and_says_what_to_do(
@@ -211,9 +267,20 @@ async def test_a_check_finds_what_is_wrong_and_says_what_to_do(
             starter.emulator.set_health("outage")
         if trouble == "down":
             await starter.emulator.aclose()
+        if trouble == "another path":
+            moved = starter.slot.options.model_copy(
+                update={"api_url": f"{starter.emulator.url}/v9"}
+            )
+            starter.slot = dataclasses.replace(starter.slot, options=moved)
+        if trouble == "another server":
+            starter.emulator.faults.add(Fault(status=404, body="<html>", times=9))
+        if trouble == "a web site":
+            starter.emulator.faults.add(Fault(status=200, body="<html>", times=9))
         findings = await check(starter)
         errors = [finding for finding in findings if finding.level == "error"]
         assert any(said in each.message and remedy in each.remedy for each in errors), findings
+        if trouble in ("another path", "another server", "a web site"):
+            assert all(remedy in each.remedy for each in errors), findings
         if running is not None:
             await starter.end(running)
 

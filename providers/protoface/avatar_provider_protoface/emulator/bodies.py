@@ -88,7 +88,9 @@ def read_body(model: type[B], raw: bytes) -> B:
         ApiProblemError: 400 for what is no JSON object or has no transport type, 422 for a field.
     """
     try:
-        data: Any = json.loads(raw)
+        data: Any = json.loads(raw, parse_constant=_refuse_constant)
+        # Half a surrogate pair is valid in JSON's grammar alone: nobody could be answered with it.
+        json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ApiProblemError(400, "body.invalid_json", "The body is not valid JSON.") from None
     if not isinstance(data, dict):
@@ -107,3 +109,7 @@ def read_body(model: type[B], raw: bytes) -> B:
         code = "field.unknown" if first["type"] == "extra_forbidden" else "field.invalid"
         param = ".".join(path) or None
         raise ApiProblemError(422, code, f"{param}: {first['msg']}.", param=param) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is Python's, not JSON's")

@@ -24,12 +24,16 @@ class _HasId(Protocol):
 T = TypeVar("T", bound=_HasId)
 
 
-def cut_page(items: Sequence[T], query: MultiMapping[str]) -> tuple[Sequence[T], bool]:
+def cut_page(
+    items: Sequence[T], query: MultiMapping[str], *, among: Sequence[T] | None = None
+) -> tuple[Sequence[T], bool]:
     """Cut a page out of a list.
 
     Args:
-        items: All, in order.
+        items: What is asked for, in order.
         query: With ``limit`` and ``starting_after``.
+        among: All that a page may begin after, in order; what was on the page before may not be
+            asked for any more, as a session that has ended meanwhile. None for the items alone.
 
     Returns:
         The page, and whether there is more.
@@ -40,16 +44,16 @@ def cut_page(items: Sequence[T], query: MultiMapping[str]) -> tuple[Sequence[T],
         limit = 0
     if not 1 <= limit <= MOST:
         raise ApiProblemError(422, "limit.invalid", "limit is 1 to 100.", param="limit")
-    begin = 0
     after = query.get("starting_after")
     if after is not None:
-        ids = [item.id for item in items]
+        ids = [item.id for item in (items if among is None else among)]
         if after not in ids:
             raise ApiProblemError(
                 400, "starting_after.unknown", "Unknown cursor.", param="starting_after"
             )
-        begin = ids.index(after) + 1
-    return items[begin : begin + limit], begin + limit < len(items)
+        following = set(ids[ids.index(after) + 1 :])
+        items = [item for item in items if item.id in following]
+    return items[:limit], limit < len(items)
 
 
 def select_sessions(

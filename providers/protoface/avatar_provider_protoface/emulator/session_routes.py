@@ -81,8 +81,9 @@ class SessionRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """``GET /v1/sessions``."""
-        found = select_sessions(self._account.sessions, request.query)
-        page, more = cut_page(found, request.query)
+        sessions = self._account.sessions
+        found = select_sessions(sessions, request.query)
+        page, more = cut_page(found, request.query, among=sessions)
         return web.json_response(page_view([self._view(each) for each in page], has_more=more))
 
     async def get(self, request: web.Request) -> web.Response:
