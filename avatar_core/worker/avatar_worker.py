@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import Any
 
 from livekit import rtc
 
 from avatar_core.log import logger
+from avatar_core.worker.disconnect import DisconnectWatch
 from avatar_core.worker.options import CloseReason, WorkerOptions
 from avatar_core.worker.presence import AgentPresence
 from avatar_core.worker.publisher import connect, leave, publish
 from avatar_core.worker.renderer import Moment, Renderer
 from avatar_core.worker.speech_path import SpeechPath
-from avatar_core.worker.tasks import bounded, log_failure
+from avatar_core.worker.tasks import Parts, bounded
 from avatar_core.worker.video import PicturePump, RendererGuard
 
 _DEFAULT_OPTIONS = WorkerOptions()
-REASON_SECONDS = 0.2
-"""Seconds that the reason of a disconnect may come later than the disconnect itself."""
-
-_REMOVED = frozenset(
-    {
-        rtc.DisconnectReason.PARTICIPANT_REMOVED,
-        rtc.DisconnectReason.ROOM_DELETED,
-        rtc.DisconnectReason.ROOM_CLOSED,
-        rtc.DisconnectReason.DUPLICATE_IDENTITY,
-    }
-)
 
 
 class AvatarWorker:
@@ -69,7 +57,8 @@ class AvatarWorker:
         self._video: rtc.VideoSource | None = None
         self._speech: SpeechPath | None = None
         self._presence: AgentPresence | None = None
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._disconnects: DisconnectWatch | None = None
+        self._parts = Parts()
         self._connecting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._closed: asyncio.Event = asyncio.Event()
@@ -152,11 +141,28 @@ class AvatarWorker:
         """
         self._agent_state = state
 
+    def hear(self, frame: rtc.AudioFrame, *, sender: str | None = None) -> None:
+        """Play sound that arrives live and otherwise than by stream, from a track for instance.
+
+        It is played as it comes, silence too; nothing is reported about it. Of sound that would
+        be more than 0.2 seconds late the oldest is dropped, and all of it while a stream plays.
+        The renderer takes what is loud for segments. Call it on the worker's event loop; before
+        the worker has joined, and after its end, it does nothing.
+
+        Args:
+            frame: Sound of any rate and number of channels, 0.1 seconds at most.
+            sender: The participant it comes from, who may then send ``lk.clear_buffer``, and who
+                is the agent if there is no other; None for nobody in the room.
+
+        Raises:
+            ValueError: Rate or number of channels is out of range.
+        """
+        if self._speech is not None:
+            self._speech.hear(frame, sender=sender)
+
     def freeze(self) -> None:
         """Fault: publish no more pictures; sound goes on."""
-        task = self._tasks.get("pictures")
-        if task is not None:
-            task.cancel()
+        self._parts.stop("pictures")
 
     def go_deaf(self) -> None:
         """Fault: answer calls and go on drawing, but play nothing and report nothing."""
@@ -194,16 +200,18 @@ class AvatarWorker:
             gone=self._end_soon,
             state_changed=self.set_agent_state,
         )
-        room.on("disconnected", self._on_disconnected)
-        room.on("connection_state_changed", self._on_connection_changed)
+        self._disconnects = DisconnectWatch(room=room, gone=self._end_soon)
         size = (self._renderer.width, self._renderer.height)
         fps = float(self._renderer.fps)
         if options.faults.publish_video:
             self._video = rtc.VideoSource(*size)
             # Drawing begins before joining: the first picture, often the dearest, is ready.
-            self._spawn("pictures", self._pictures(self._video, size, fps).run())
+            pictures = PicturePump(
+                renderer=self._guard, size=size, fps=fps, source=self._video, moment=self._moment
+            )
+            self._parts.spawn("pictures", pictures.run())
         for name, work in speech.work().items():
-            self._spawn(name, work)
+            self._parts.spawn(name, work)
 
         # A task of its own: a connect that is cancelled half way would leave a participant in
         # the room that nobody holds.
@@ -218,12 +226,7 @@ class AvatarWorker:
         sound = await publish(
             room, audio=audio, video=video, size=size, fps=fps, options=options, closed=self._closed
         )
-        self._spawn("listener", speech.release_when_heard(sound))
-
-    def _pictures(self, video: rtc.VideoSource, size: tuple[int, int], fps: float) -> PicturePump:
-        return PicturePump(
-            renderer=self._guard, size=size, fps=fps, source=video, moment=self._moment
-        )
+        self._parts.spawn("listener", speech.release_when_heard(sound))
 
     def _moment(self, now: float) -> Moment:
         assert self._speech is not None
@@ -238,25 +241,10 @@ class AvatarWorker:
             agent_state=self._agent_state,
         )
 
-    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=f"avatar_worker.{name}")
-        task.add_done_callback(log_failure)
-        self._tasks[name] = task
-
     def _on_sender(self, identity: str) -> None:
         self._agent_identity = identity
         if self._presence is not None:
             self._presence.agent_is(identity)
-
-    def _on_disconnected(self, reason: rtc.DisconnectReason.ValueType) -> None:
-        self._end_soon(CloseReason.REMOVED if reason in _REMOVED else CloseReason.DISCONNECTED)
-
-    def _on_connection_changed(self, state: object) -> None:
-        # rtc 1.1.21 loses one of five "disconnected" events, and the reason with it.
-        if state == rtc.ConnectionState.CONN_DISCONNECTED:
-            asyncio.get_running_loop().call_later(
-                REASON_SECONDS, self._end_soon, CloseReason.DISCONNECTED
-            )
 
     def _end_soon(self, reason: CloseReason) -> None:
         if self._closing is None:
@@ -274,26 +262,23 @@ class AvatarWorker:
         try:
             await self._leave()
         finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-            self._tasks.clear()
+            await self._parts.aclose()
             for source in (self._audio, self._video):
                 if source is not None:
                     await source.aclose()
             self._guard.tell("close")
             # The room's native handles go with the last reference to it.
             self._room = self._audio = self._video = None
-            self._speech = self._presence = self._connecting = None
+            self._speech = self._presence = self._disconnects = self._connecting = None
             self._closed.set()
 
     async def _leave(self) -> None:
         room, timeout = self._room, self._options.close_timeout
         if room is None:
             return
-        room.off("disconnected", self._on_disconnected)
-        room.off("connection_state_changed", self._on_connection_changed)
         try:
+            if self._disconnects is not None:
+                self._disconnects.close()
             if self._presence is not None:
                 self._presence.close()
             if self._speech is not None:

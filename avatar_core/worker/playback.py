@@ -30,7 +30,7 @@ class PlaybackListener(Protocol):
         """A segment is over after ``position`` seconds; exactly once for each enqueued."""
 
     def fell_silent(self) -> None:
-        """A segment was played to its end and nothing waits behind it."""
+        """Speech was played to its end and none waits behind it."""
 
 
 @dataclass(slots=True)
@@ -94,14 +94,14 @@ class SpeechPlayer:
         """Stop the sound now; every segment so far is finished, interrupted.
 
         Returns:
-            Whether there was a segment to interrupt.
+            Whether there was speech to interrupt.
         """
         now = self._clock()
         self._interruptions += 1
         self._announce(now)
         self._source.clear_queue()
         self._timeline.cut(now)
-        unfinished = [playing.segment for playing in self._playing] + list(self._waiting)
+        unfinished = self._unfinished()
         self._playing.clear()
         self._waiting.clear()
         if self._begun and (self._begun[-1].ends is None or self._begun[-1].ends > now):
@@ -110,7 +110,24 @@ class SpeechPlayer:
             segment.clear()
             self._finish(segment, now, interrupted=True)
         self._wake.set()
-        return bool(unfinished)
+        return any(not segment.quiet for segment in unfinished)
+
+    def has_stream(self) -> bool:
+        """Whether a segment that came by stream is being played or waits."""
+        return any(segment.sender is not None for segment in self._unfinished())
+
+    def behind(self) -> float:
+        """Seconds until what would be enqueued now is heard."""
+        waiting = sum(segment.available for segment in self._unfinished())
+        return max(self._timeline.end - self._clock(), 0.0) + waiting / self._rate
+
+    def skip(self, count: int) -> None:
+        """Drop so many samples that were not pushed yet, the oldest first."""
+        for segment in self._unfinished():
+            dropped = min(count, segment.available)
+            if dropped:
+                segment.take(dropped)
+                count -= dropped
 
     def heard(self, at: float, duration: float) -> Heard:
         """What is heard from ``at`` on, on the player's clock, for ``duration`` seconds."""
@@ -120,7 +137,7 @@ class SpeechPlayer:
             return Heard(False, audio, 0.0, 0)
         segment, position = current
         ends = self._end_of(segment)
-        if ends is not None and ends <= at:
+        if segment.quiet or (ends is not None and ends <= at):
             return Heard(False, audio, 0.0, segment.ordinal)
         return Heard(True, audio, position, segment.ordinal)
 
@@ -205,7 +222,8 @@ class SpeechPlayer:
 
     def _is_refilling(self, current: _Playing, now: float, ahead: float) -> bool:
         segment = current.segment
-        if current.begins is None or ahead > 0:
+        # Live sound comes no faster than it is played, so it is gathered before it begins, too.
+        if (current.begins is None and segment.sender is not None) or ahead > 0:
             current.dry_since = None
             return False
         if current.dry_since is None:
@@ -247,7 +265,7 @@ class SpeechPlayer:
                 return
             self._playing.popleft()
             self._finish(head.segment, now, interrupted=head.segment.unplayable)
-            if not self._playing and not self._waiting:
+            if not (head.segment.quiet or any(not rest.quiet for rest in self._unfinished())):
                 self._listener.fell_silent()
 
     def _finish(self, segment: Segment, now: float, *, interrupted: bool) -> None:
@@ -255,6 +273,9 @@ class SpeechPlayer:
         position = self._timeline.heard(now, segment)
         self._timeline.forget(segment)
         self._listener.segment_finished(segment, position, interrupted)
+
+    def _unfinished(self) -> list[Segment]:
+        return [*(playing.segment for playing in self._playing), *self._waiting]
 
     def _end_of(self, segment: Segment) -> float | None:
         for playing in (*self._playing, *self._begun):

@@ -10,7 +10,7 @@ from livekit import rtc
 
 from avatar_core.log import logger
 from avatar_core.worker.decoder import SpeechDecoder, UnplayableStreamError
-from avatar_core.worker.segment import Samples, Segment
+from avatar_core.worker.segment import Ordinals, Samples, Segment
 
 AUDIO_STREAM_TOPIC = "lk.audio_stream"
 CLEAR_BUFFER_METHOD = "lk.clear_buffer"
@@ -79,6 +79,7 @@ class SpeechReceiver:
         sender_identity: Participant to take speech from; None takes the first that sends.
         output_rate: Rate of the samples passed on, in Hz.
         idle_timeout: Seconds without data after which an open stream counts as ended.
+        ordinals: Numbers of the worker's segments.
         listener: Who is told.
         sender_found: Called with the identity when the first participant sends.
     """
@@ -90,6 +91,7 @@ class SpeechReceiver:
         sender_identity: str | None,
         output_rate: int,
         idle_timeout: float,
+        ordinals: Ordinals,
         listener: SpeechListener,
         sender_found: Callable[[str], None],
     ) -> None:
@@ -100,7 +102,8 @@ class SpeechReceiver:
         self._listener = listener
         self._sender_found = sender_found
         self._streams: list[_Stream] = []
-        self._segments = 0
+        self._ordinals = ordinals
+        self._live_sender: str | None = None
         self._strangers: set[str] = set()
         self._answers_clear = False
         room.register_byte_stream_handler(AUDIO_STREAM_TOPIC, self._on_stream)
@@ -109,6 +112,13 @@ class SpeechReceiver:
         """Answer ``lk.clear_buffer``; possible once the room is connected."""
         self._room.local_participant.register_rpc_method(CLEAR_BUFFER_METHOD, self._on_clear)
         self._answers_clear = True
+
+    def heard_live(self, identity: str) -> None:
+        """Let this participant clear as well: its sound arrives otherwise than by stream."""
+        self._live_sender = identity
+        if self._sender is None:
+            self._sender = identity
+            self._sender_found(identity)
 
     async def aclose(self) -> None:
         """Stop listening; streams under way are dropped."""
@@ -129,15 +139,14 @@ class SpeechReceiver:
             return
         for stream in self._streams:
             stream.supersede()
-        self._segments += 1
-        segment = Segment(ordinal=self._segments, sender=identity)
+        segment = Segment(ordinal=self._ordinals.next(), sender=identity)
         stream = _Stream(reader=reader, segment=segment, idle=self._idle_timeout)
         self._streams.append(stream)
         self._listener.segment_opened(segment)
         stream.task = asyncio.create_task(self._read(stream), name="avatar_worker.read_stream")
 
     def _on_clear(self, call: rtc.RpcInvocationData) -> str:
-        if call.caller_identity != self._sender:
+        if call.caller_identity not in (self._sender, self._live_sender):
             self._warn_of(call.caller_identity, "clear request of a stranger rejected")
             return "reject"
         self._close_streams()

@@ -56,6 +56,8 @@ class Renderer(ABC):
     def hear(self, frame: rtc.AudioFrame) -> None:  # noqa: B027 - optional by design
         """Take a frame of a segment as it arrives, often long before it is heard.
 
+        Of live sound (``AvatarWorker.hear``) segments are what is loud, and the pauses between
+        them do not come here.
         It is int16 mono, resampled to the rate of ``Moment.audio``, of any length.
         """
 

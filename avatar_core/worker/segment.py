@@ -11,17 +11,34 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.int16]
 
 
+class Ordinals:
+    """Numbers the segments of one worker, from 1."""
+
+    def __init__(self) -> None:
+        self.latest = 0
+        """The number given last; 0 before the first."""
+
+    def next(self) -> int:
+        """Give the next number."""
+        self.latest += 1
+        return self.latest
+
+
 class Segment:
-    """Speech from one audio stream, int16 mono at the worker's rate, filled as it arrives.
+    """Speech, int16 mono at the worker's rate, filled as it arrives.
 
     Args:
-        ordinal: Number of the segment in this worker, from 1.
-        sender: Identity of the participant that sends it, and gets its reports.
+        ordinal: Number of the segment in this worker, from 1; of a quiet one, that of the segment
+            before it.
+        sender: Identity of the participant that sends it in a stream, and gets its reports; None
+            for live sound, about which nobody wants any.
+        quiet: Live sound between two segments of speech: played, and nothing is said.
     """
 
-    def __init__(self, *, ordinal: int, sender: str) -> None:
+    def __init__(self, *, ordinal: int, sender: str | None, quiet: bool = False) -> None:
         self.ordinal = ordinal
         self.sender = sender
+        self.quiet = quiet
         self.available = 0
         """Samples received and not taken."""
         self.ended = False

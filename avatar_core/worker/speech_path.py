@@ -9,11 +9,12 @@ from typing import Any
 from livekit import rtc
 
 from avatar_core.log import logger
+from avatar_core.worker.live_sound import LiveSound
 from avatar_core.worker.options import WorkerOptions
 from avatar_core.worker.playback import Heard, SpeechPlayer
 from avatar_core.worker.receiver import SpeechReceiver
 from avatar_core.worker.reports import PlaybackReporter
-from avatar_core.worker.segment import Samples, Segment
+from avatar_core.worker.segment import Ordinals, Samples, Segment
 from avatar_core.worker.tasks import bounded
 from avatar_core.worker.video import RendererGuard
 
@@ -44,6 +45,8 @@ class SpeechPath:
         self._renderer = renderer
         self._options = options
         self._deaf = False
+        self._listens = False
+        ordinals = Ordinals()
         self._player = SpeechPlayer(source=source, lookahead=options.lookahead, listener=self)
         self._reporter = PlaybackReporter(
             room=room, delay=options.faults.report_delay, drop=options.faults.drop_reports
@@ -53,8 +56,15 @@ class SpeechPath:
             sender_identity=agent_identity,
             output_rate=options.audio_rate,
             idle_timeout=options.stream_idle_timeout,
+            ordinals=ordinals,
             listener=self,
             sender_found=sender_found,
+        )
+        self._live = LiveSound(
+            player=self._player,
+            rate=options.audio_rate,
+            ordinals=ordinals,
+            speech_received=self.speech_received,
         )
 
     def work(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -65,6 +75,23 @@ class SpeechPath:
         """Answer interruptions, now that the room is connected; hold speech for a listener."""
         self._receiver.answer_clear()
         self._player.hold()
+        self._listens = True
+
+    def hear(self, frame: rtc.AudioFrame, *, sender: str | None) -> None:
+        """Play sound that has just arrived otherwise than by stream.
+
+        Args:
+            frame: The sound.
+            sender: The participant it is from, who may clear it; None for nobody in the room.
+
+        Raises:
+            UnplayableStreamError: Its rate or number of channels is out of range.
+        """
+        if self._deaf or not self._listens:
+            return
+        if sender is not None:
+            self._receiver.heard_live(sender)
+        self._live.push(frame)
 
     async def release_when_heard(self, sound: rtc.LocalTrackPublication) -> None:
         """Let speech go once somebody has subscribed: what is said before is heard by nobody.
@@ -89,6 +116,8 @@ class SpeechPath:
 
     async def aclose(self) -> None:
         """Take no more, cut off what is being played, and send the last reports."""
+        self._listens = False
+        self._live.end()
         await self._receiver.aclose()
         self._player.interrupt()
         if self._room.isconnected() and not self._deaf:
@@ -101,6 +130,7 @@ class SpeechPath:
     def segment_opened(self, segment: Segment) -> None:
         """Queue a segment that begins to arrive."""
         if not self._deaf:
+            self._live.end()  # it is not mixed with what the agent sends
             self._player.enqueue(segment)
 
     def speech_received(self, samples: Samples) -> None:
@@ -119,12 +149,12 @@ class SpeechPath:
 
     def segment_started(self, segment: Segment) -> None:
         """Report that a segment is being played."""
-        if not self._deaf:
+        if segment.sender is not None and not self._deaf:
             self._reporter.started(segment.sender)
 
     def segment_finished(self, segment: Segment, position: float, interrupted: bool) -> None:
         """Report that a segment is over."""
-        if not self._deaf:
+        if segment.sender is not None and not self._deaf:
             self._reporter.finished(segment.sender, position=position, interrupted=interrupted)
 
     def fell_silent(self) -> None:

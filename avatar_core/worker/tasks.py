@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from avatar_core.log import logger
 
 _unfinished: set[asyncio.Task[None]] = set()
+
+
+class Parts:
+    """What a worker runs until it ends, by name."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run a part."""
+        task = asyncio.create_task(work, name=f"avatar_worker.{name}")
+        task.add_done_callback(log_failure)
+        self._tasks[name] = task
+
+    def stop(self, name: str) -> None:
+        """End a part, if it is there."""
+        task = self._tasks.get(name)
+        if task is not None:
+            task.cancel()
+
+    async def aclose(self) -> None:
+        """End all parts, and wait until they have ended."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
 
 
 def log_failure(task: asyncio.Task[None]) -> None:

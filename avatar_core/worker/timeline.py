@@ -36,7 +36,7 @@ class Timeline:
         self._rate = rate
         self._pieces: deque[_Piece] = deque()
         self._end = float("-inf")
-        self._pushed: dict[int, int] = {}
+        self._pushed: dict[Segment, int] = {}
 
     @property
     def end(self) -> float:
@@ -51,9 +51,9 @@ class Timeline:
         """
         self._forget(now)
         start = max(now, self._end)
-        offset = self._pushed.get(segment.ordinal, 0)
+        offset = self._pushed.get(segment, 0)
         self._pieces.append(_Piece(start, samples, segment, offset))
-        self._pushed[segment.ordinal] = offset + samples.size
+        self._pushed[segment] = offset + samples.size
         self._end = start + (samples.size + padding) / self._rate
         return start
 
@@ -61,18 +61,18 @@ class Timeline:
         """Note that the queue was emptied: what was not played never will be."""
         while self._pieces and self._pieces[-1].start >= now:
             piece = self._pieces.pop()
-            self._pushed[piece.segment.ordinal] -= piece.samples.size
+            self._pushed[piece.segment] -= piece.samples.size
         if self._pieces:
             last = self._pieces[-1]
             kept = round((now - last.start) * self._rate)
             if kept < last.samples.size:
-                self._pushed[last.segment.ordinal] -= last.samples.size - kept
+                self._pushed[last.segment] -= last.samples.size - kept
                 last.samples = last.samples[:kept]
         self._end = min(self._end, now)
 
     def heard(self, now: float, segment: Segment) -> float:
         """Seconds of the segment played until ``now``."""
-        played = self._pushed.get(segment.ordinal, 0)
+        played = self._pushed.get(segment, 0)
         for piece in reversed(self._pieces):
             ahead = piece.start + piece.samples.size / self._rate - now
             if ahead <= 0:
@@ -83,7 +83,7 @@ class Timeline:
 
     def forget(self, segment: Segment) -> None:
         """Drop the count of a segment that is over."""
-        self._pushed.pop(segment.ordinal, None)
+        self._pushed.pop(segment, None)
 
     def at(self, time: float) -> tuple[Segment, float] | None:
         """The segment whose sample is played at ``time``, and the seconds of it before that."""

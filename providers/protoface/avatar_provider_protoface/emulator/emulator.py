@@ -113,7 +113,11 @@ class ProtofaceEmulator:
         if self.settings.worker == "none" or run.record.transport["type"] != "livekit":
             return None
         return RoomWorker(
-            run=run, manners=self.manners, size=self.settings.size, fps=self.settings.fps
+            run=run,
+            manners=self.manners,
+            clock=self.settings.clock,
+            size=self.settings.size,
+            fps=self.settings.fps,
         )
 
 

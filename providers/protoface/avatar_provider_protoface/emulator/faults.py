@@ -9,6 +9,8 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
+from avatar_provider_protoface.emulator.patience import keep_waiting
+
 HUGE_BYTES = 50 * 1024 * 1024
 _DRIP_SECONDS = 0.2
 
@@ -73,7 +75,11 @@ class FaultQueue:
 
 
 async def misbehave(
-    request: web.Request, fault: Fault, truth: web.StreamResponse | None
+    request: web.Request,
+    fault: Fault,
+    truth: web.StreamResponse | None,
+    *,
+    closing: asyncio.Event,
 ) -> web.StreamResponse:
     """Answer as a fault says.
 
@@ -81,9 +87,10 @@ async def misbehave(
         request: The call.
         fault: What is to happen.
         truth: The true answer, where the call was carried out.
+        closing: Set when the server stops; nothing is waited for any longer then.
     """
-    if fault.delay:
-        await asyncio.sleep(fault.delay)
+    if fault.delay and not await keep_waiting(request, fault.delay, closing=closing):
+        return _cut(request, abort=True)
     if fault.answer == "true" and truth is not None:
         return truth
     if fault.answer == "reset":
@@ -103,9 +110,10 @@ async def misbehave(
             for _ in range(HUGE_BYTES // 65536):
                 await response.write(b" " * 65536)
         else:
-            while True:
+            await response.write(b" ")
+            while await keep_waiting(request, _DRIP_SECONDS, closing=closing):
                 await response.write(b" ")
-                await asyncio.sleep(_DRIP_SECONDS)
+            _cut(request, abort=True)
     except ConnectionError:
         return response  # whoever asked has had enough, which is the point
     return response

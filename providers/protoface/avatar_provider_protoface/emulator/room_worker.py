@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from avatar_core.worker.options import CloseReason, WorkerFaults, WorkerOptions
 from avatar_core.worker.renderer import Moment, Renderer
+from avatar_provider_protoface.emulator.clock import Clock
 from avatar_provider_protoface.emulator.manners import WorkerManners
+from avatar_provider_protoface.emulator.patience import wait_unless
 from avatar_provider_protoface.emulator.session_run import JoinFailedError, SessionRun
 
 if TYPE_CHECKING:
     from livekit import rtc
 
     from avatar_core.worker.avatar_worker import AvatarWorker
+    from avatar_provider_protoface.emulator.track_ear import TrackEar
 
 logger = logging.getLogger("avatar_provider_protoface.emulator")
 
@@ -44,7 +47,8 @@ class _WatchedFace(Renderer):
         return frame
 
     def hear(self, frame: rtc.AudioFrame) -> None:
-        self._run.audio_received()
+        if self._run.record.transport["audio_source"] != "track":  # else the ear tells of all
+            self._run.audio_received()
         self._face.hear(frame)
 
     def interrupted(self) -> None:
@@ -63,20 +67,29 @@ class RoomWorker:
     Args:
         run: The session.
         manners: How it misbehaves.
+        clock: The emulator's time.
         size: Width and height of the picture, in pixels.
         fps: Pictures a second.
     """
 
     def __init__(
-        self, *, run: SessionRun, manners: WorkerManners, size: int = 512, fps: float = 25.0
+        self,
+        *,
+        run: SessionRun,
+        manners: WorkerManners,
+        clock: Clock,
+        size: int = 512,
+        fps: float = 25.0,
     ) -> None:
         self._run = run
         self._manners = manners
+        self._clock = clock
         self._size = size
         self._fps = fps
         self._worker: AvatarWorker | None = None
+        self._ear: TrackEar | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._left = False
+        self._left = asyncio.Event()
 
     async def join(self) -> None:
         """Join and publish.
@@ -91,9 +104,9 @@ class RoomWorker:
             return
         if manners.fail_with:
             raise JoinFailedError(manners.fail_with, "The worker was told to fail.")
-        refuse_foreign_token(record.token, record.transport, now=time.time())
+        grants = checked_grants(record.token, record.transport, now=time.time())
         if manners.join_delay:
-            await asyncio.sleep(manners.join_delay)
+            await wait_unless(self._left, manners.join_delay)
         if self._has_left():
             return
         worker, face = self._make()
@@ -112,6 +125,8 @@ class RoomWorker:
             self._run.worker_gone(_LOST.get(worker.close_reason))  # taken out of the room then
             return
         face.published = manners.video
+        if record.transport["audio_source"] == "track" and not self._has_left():
+            self._listen(worker, may_subscribe=grants.get("canSubscribe") is not False)
         self._spawn(self._watch(worker))
         for delay, act in (
             (manners.leave_after, "leave"),
@@ -124,12 +139,14 @@ class RoomWorker:
 
     async def leave(self) -> None:
         """Leave the room."""
-        self._left = True
+        self._left.set()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        if self._ear is not None:
+            await self._ear.aclose()
         if self._worker is not None:
             await self._worker.aclose()
 
@@ -151,7 +168,21 @@ class RoomWorker:
 
     def _has_left(self) -> bool:
         # A method: what is read twice around an await may have changed, which mypy does not see.
-        return self._left
+        return self._left.is_set()
+
+    def _listen(self, worker: AvatarWorker, *, may_subscribe: bool) -> None:
+        from avatar_provider_protoface.emulator.track_ear import TrackEar
+
+        transport = self._run.record.transport
+        self._ear = TrackEar(
+            worker=worker,
+            identity=transport.get("subscribe_to_identity"),
+            may_subscribe=may_subscribe,
+            synthetic=transport["synthetic_audio_if_no_input"],
+            clock=self._clock,
+            received=self._run.audio_received,
+        )
+        self._ear.start()
 
     def _make(self) -> tuple[AvatarWorker, _WatchedFace]:
         from avatar_core.worker.avatar_worker import AvatarWorker
@@ -175,7 +206,9 @@ class RoomWorker:
 
     async def _watch(self, worker: AvatarWorker) -> None:
         reason = await worker.wait_closed()
-        if not self._left:
+        if self._ear is not None:
+            await self._ear.aclose()
+        if not self._left.is_set():
             self._run.worker_gone(_LOST.get(reason))
 
     async def _act_later(self, delay: float, act: str) -> None:
@@ -186,13 +219,13 @@ class RoomWorker:
         self._tasks.append(asyncio.create_task(work, name="protoface-emulator-worker"))
 
 
-def refuse_foreign_token(token: str, transport: Any, *, now: float) -> None:
-    """Refuse a token that opens another room or is for somebody else.
+def checked_grants(token: str, transport: Any, *, now: float) -> dict[str, Any]:
+    """Return the room grants of a session's token.
 
     Whether it is signed by the right key, the LiveKit server tells.
 
     Raises:
-        JoinFailedError: It does, or it cannot be read.
+        JoinFailedError: It opens another room, is for somebody else, or cannot be read.
     """
     import jwt
 
@@ -200,10 +233,11 @@ def refuse_foreign_token(token: str, transport: Any, *, now: float) -> None:
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.PyJWTError:
         raise JoinFailedError("worker_token_invalid", "The worker token is not a JWT.") from None
-    grants = claims.get("video") or {}
+    grants: dict[str, Any] = claims.get("video") or {}
     if claims.get("sub") != transport["worker_identity"]:
         raise JoinFailedError("worker_token_identity", "The worker token is for another identity.")
     if grants.get("room") != transport["room_name"] or not grants.get("roomJoin"):
         raise JoinFailedError("worker_token_room", "The worker token is for another room.")
     if float(claims.get("exp", now + 1)) <= now:
         raise JoinFailedError("worker_token_expired", "The worker token has expired.")
+    return grants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -61,10 +62,17 @@ class Gate:
     settings: EmulatorSettings
     faults: FaultQueue = field(default_factory=FaultQueue)
     seen: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
+    _closing: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def make_app(self) -> web.Application:
         """Make the application; routes are added by others."""
-        return web.Application(middlewares=[self._pass], client_max_size=LARGEST_BODY)
+        self._closing.clear()
+        app = web.Application(middlewares=[self._pass], client_max_size=LARGEST_BODY)
+        app.on_shutdown.append(self._stop_waiting)
+        return app
+
+    async def _stop_waiting(self, _: web.Application) -> None:
+        self._closing.set()
 
     @web.middleware
     async def _pass(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -75,7 +83,7 @@ class Gate:
         fault = self.faults.take(_operation(request))
         if fault is not None and fault.when == "before" and fault.answer != "true":
             logger.info("%s %s goes wrong: %s", request.method, request.path, fault.answer)
-            return await misbehave(request, fault, None)
+            return await misbehave(request, fault, None, closing=self._closing)
         # aiohttp does not cancel a handler whose caller has gone: what is begun is done.
         response = await self._answer(request, handler, request_id)
         if not response.prepared:
@@ -83,7 +91,7 @@ class Gate:
         if self.settings.log_requests:
             logger.info("%s %s %s", request.method, request.path, response.status)
         if fault is not None:
-            return await misbehave(request, fault, response)
+            return await misbehave(request, fault, response, closing=self._closing)
         return response
 
     async def _answer(
