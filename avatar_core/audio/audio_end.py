@@ -23,7 +23,6 @@ class AudioEnd:
         stop_timeout: Seconds to wait, after a clear, for the output to say how far it got.
         on_failure: Called when it could not be fed. If it puts another end in its place, that one
             says the rest of the segment; else the segment counts as cut off.
-        close: Awaited by ``aclose``.
     """
 
     def __init__(
@@ -35,7 +34,6 @@ class AudioEnd:
         mono: bool = True,
         stop_timeout: float = 1.0,
         on_failure: Callable[[Exception], None] | None = None,
-        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self.output = output
@@ -43,12 +41,6 @@ class AudioEnd:
         self.mono = mono
         self.stop_timeout = stop_timeout
         self.on_failure = on_failure
-        self._close = close
-
-    async def aclose(self) -> None:
-        """Give back what it needed to get ready; call it when no front sink uses it any more."""
-        if self._close is not None:
-            await self._close()
 
     def converter(self) -> FrameConverter:
         """Return a converter for one run: resamplers keep state between frames."""
@@ -123,13 +115,14 @@ def _mix_down(frame: rtc.AudioFrame) -> rtc.AudioFrame:
     )
 
 
-def heard_since(started_at: float | None, fed: float) -> float:
+def heard_since(started_at: float | None, fed: float, *, until: float | None = None) -> float:
     """Estimate the seconds heard of an output that has not said so itself.
 
     Args:
         started_at: Unix time at which it began to play, None if it has not.
         fed: Seconds it was given.
+        until: Unix time at which it fell silent; None if it plays on.
     """
     if started_at is None:
         return 0.0
-    return max(0.0, min(fed, time.time() - started_at))
+    return max(0.0, min(fed, (time.time() if until is None else until) - started_at))

@@ -52,6 +52,8 @@ class FrontSink(AudioOutput):
         self._changed = asyncio.Event()
         self._pump_task: asyncio.Task[None] | None = None
         self._on_idle: list[Callable[[], None]] = []
+        self._begun: set[asyncio.Event] = set()
+        self._next: tuple[AudioEnd, Callable[[], None], asyncio.Future[None]] | None = None
         self._entered = 0
 
     # --- what LiveKit calls ---------------------------------------------------------------------
@@ -80,6 +82,8 @@ class FrontSink(AudioOutput):
             self._open = Segment()
             self._open.cleared = self._closed
             self._segments.append(self._open)
+            for begun in self._begun:
+                begun.set()
             self._wake()
         if self._open.cleared:
             return
@@ -135,6 +139,37 @@ class FrontSink(AudioOutput):
             self._run.stop()
         self._wake()
 
+    async def use_at_boundary(self, end: AudioEnd, *, changed: Callable[[], None]) -> None:
+        """Play at another end from the next segment on; returns when that is so.
+
+        Cancelled, it changes nothing. What ``use`` says meanwhile holds until the boundary.
+
+        Args:
+            end: The end.
+            changed: Called at that moment, before anything is played there.
+        """
+        if not self._under_way:
+            self.use(end)
+            changed()
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._drop_next()
+        self._next = (end, changed, future)
+        try:
+            await future
+        finally:
+            self._forget_next(future)
+
+    def abandon(self, end: AudioEnd, *, silent_since: float | None = None) -> None:
+        """Ask nothing more of an end that is gone; call it before another one is used.
+
+        Args:
+            end: The end.
+            silent_since: Unix time from which nothing of it was heard; None for now.
+        """
+        if self._run is not None and self._run.end is end:
+            self._run.abandon(silent_since=silent_since)
+
     def when_idle(self, callback: Callable[[], None]) -> None:
         """Call back once, at the next moment without a pending segment; at once if it is now."""
         if self.idle:
@@ -142,12 +177,36 @@ class FrontSink(AudioOutput):
         else:
             self._on_idle.append(callback)
 
+    async def wait_for_segment(self) -> None:
+        """Wait until another segment begins."""
+        begun = asyncio.Event()
+        self._begun.add(begun)
+        try:
+            await begun.wait()
+        finally:
+            self._begun.discard(begun)
+
     async def aclose(self) -> None:
         """Stop everything; pending segments are reported interrupted."""
         self._closed = True
+        self._drop_next()
         self.clear_buffer()
         if self._pump_task is not None:
             await asyncio.wait([self._pump_task])
+
+    @property
+    def _under_way(self) -> bool:
+        """Part of a segment was heard, or is on its way."""
+        return self._run is not None or bool(self._segments and self._segments[0].heard > 0)
+
+    def _forget_next(self, future: asyncio.Future[None]) -> None:
+        if self._next is not None and self._next[2] is future:
+            self._next = None
+
+    def _drop_next(self) -> None:
+        if self._next is not None and not self._next[2].done():
+            self._next[2].set_exception(RuntimeError("the front sink speaks elsewhere from now on"))
+        self._next = None
 
     # --- the pump -------------------------------------------------------------------------------
 
@@ -217,6 +276,11 @@ class FrontSink(AudioOutput):
     def _finish(self, segment: Segment, *, interrupted: bool) -> None:
         self._segments.remove(segment)
         self._changed.set()
+        if self._next is not None and not self._next[2].done():
+            self._end, changed, future = self._next
+            self._next = None
+            changed()
+            future.set_result(None)
         self.on_playback_finished(playback_position=segment.heard, interrupted=interrupted)
 
     def _pump_ended(self, task: asyncio.Task[None]) -> None:

@@ -112,6 +112,21 @@ class SegmentRun:
             self.end.stop_timeout, self._give_up
         )
 
+    def abandon(self, *, silent_since: float | None) -> None:
+        """Ask the end nothing any more: it is gone, and how far it got is estimated.
+
+        Args:
+            silent_since: Unix time from which nothing of it was heard; None for now.
+        """
+        if self._done.done():
+            return
+        self._stopping = True
+        if self._feed_task is not None:
+            self._feed_task.cancel()
+        heard = heard_since(self._started_at, self._fed, until=silent_since)
+        position = self.base + max(self._progressed, heard)
+        self._resolve(complete=False, position=min(position, self.segment.pushed))
+
     @property
     def _is_over(self) -> bool:
         return self._stopping or self._failed_at is not None or self._done.done()

@@ -13,17 +13,16 @@ from avatar_core.contract.errors import ConfigurationError, ProviderAuthError, P
 from avatar_core.log import logger
 from avatar_core.session.agent_attributes import AgentAttributes
 from avatar_core.session.agent_claim import AgentClaim
-from avatar_core.session.avatar_metrics import AvatarMetricsSource
-from avatar_core.session.avatar_presence import AvatarPresence
-from avatar_core.session.candidate_start import CandidateStart, RunningSession
+from avatar_core.session.avatar_run import AvatarRun
+from avatar_core.session.avatar_runs import AvatarRuns
 from avatar_core.session.ender import SessionEnder
 from avatar_core.session.http_lease import HttpLease
 from avatar_core.session.policy import AvatarPolicy
-from avatar_core.session.provider_notices import ProviderNotices
 from avatar_core.session.provider_slot import ProviderSlot
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.states import StartAttempt
 from avatar_core.session.status import SessionStatus
+from avatar_core.session.succession import Succession
 
 VOICE_BACK_SECONDS = 10.0
 """Seconds that silencing the avatar may take at most; the session is ended behind it."""
@@ -58,21 +57,35 @@ class AvatarCall:
         self._policy = policy
         self._status = status
         self._http = http
-        self._emit = emit
         self._on_over = on_over
         self._ender = SessionEnder()
         self._route = SpeechRoute(agent_session=agent_session, room=room)
         self._routing = False
         self._agent_is_closed = False
-        self._presence: AvatarPresence | None = None
-        self._notices: ProviderNotices | None = None
-        self._metrics: AvatarMetricsSource | None = None
-        self._join_timer: asyncio.Task[None] | None = None
         self._http_task: asyncio.Task[None] | None = None
         self.claim = AgentClaim(agent_session)
         self.attributes = AgentAttributes(room=room)
-        self.attempts: list[StartAttempt] = []
-        self.running: RunningSession | None = None
+        self._runs = AvatarRuns(
+            agent_session=agent_session,
+            room=room,
+            route=self._route,
+            policy=policy,
+            ender=self._ender,
+            emit=emit,
+        )
+        self._succession = Succession(
+            runs=self._runs, room=room, route=self._route, policy=policy, status=status
+        )
+
+    @property
+    def attempts(self) -> tuple[StartAttempt, ...]:
+        """Every try to start a provider, in order."""
+        return tuple(self._runs.attempts)
+
+    @property
+    def current(self) -> AvatarRun | None:
+        """The avatar that speaks, or is to."""
+        return self._succession.current
 
     def watch(self) -> None:
         """Notice the end of the AgentSession and of the room."""
@@ -96,15 +109,8 @@ class AvatarCall:
             )
         self._route.begin(hold=self._policy.while_joining == "wait")
         self._routing = True
-        starter = CandidateStart(
-            policy=self._policy,
-            ender=self._ender,
-            agent_session=self._agent_session,
-            room=self._room,
-            attempts=self.attempts,
-        )
         try:
-            self.running = await starter.first_to_start(slots)
+            await self._succession.begin(slots)
         except ProviderAuthError:
             raise
         except ProviderError as exc:
@@ -118,10 +124,9 @@ class AvatarCall:
             )
             await self._route.release()
             self.claim.release()
-            self._status.given_up = True
             self._status.to("voice_only", f"start failed: {exc}")
+            self._status.give_up(f"start failed: {exc}")
             return
-        self._follow(self.running)
 
     async def close(self, *, reason: str, end_timeout: float) -> None:
         """End it: voice back first, then the session, then everything else.
@@ -146,8 +151,8 @@ class AvatarCall:
             )
         self._agent_session.off("close", self._agent_closed)
         self.claim.release()
-        if self.running is not None:
-            self._ender.end(self.running.slot, self.running.session, reason=reason)
+        if (last := self._succession.current) is not None:
+            self._ender.end(last.slot, last.session, reason=reason)
         unended = await self._ender.wait(timeout=end_timeout)
         if unended:
             self._http_task = asyncio.create_task(self._release_http_later(), name="avatar-http")
@@ -163,99 +168,14 @@ class AvatarCall:
         await self._ender.wait(timeout=timeout)
 
     async def _give_voice_back(self) -> None:
-        if self._join_timer is not None:
-            self._join_timer.cancel()
-            await asyncio.wait([self._join_timer])
-        if self._presence is not None:
-            self._presence.stop()
-        if self._metrics is not None:
-            self._metrics.stop()
+        await self._succession.stop()
         if self._routing and not self._agent_is_closed:
             await self._route.release()
         # The AgentSession may have closed while the avatar was silenced.
         if self._routing and self._agent_is_closed:
             await self._route.close()
-        if self._notices is not None:
-            await self._notices.stop()
 
     # --- while it lives ------------------------------------------------------------------------
-
-    def _follow(self, running: RunningSession) -> None:
-        self._status.to("joining", "the provider made a session")
-        self._metrics = AvatarMetricsSource(
-            agent_session=self._agent_session,
-            provider=running.slot.provider.name,
-            emit=self._emit,
-        )
-        self._metrics.start()
-        if running.slot.site is None:
-            self._joined()
-            return
-        self._presence = AvatarPresence(
-            room=self._room,
-            identities=running.session.identities,
-            audio=running.session.audio,
-            on_joined=self._joined,
-            on_left=self._left,
-        )
-        self._presence.start()
-        if self._status.state == "joining":
-            self._join_timer = asyncio.create_task(self._join_timeout(), name="avatar-join-timer")
-
-    def _joined(self) -> None:
-        running = self.running
-        if running is None or not self._status.to("live", "the avatar is in the room"):
-            return
-        if self._join_timer is not None:
-            self._join_timer.cancel()
-        self._route.use_avatar(
-            running.session.audio,
-            report_lag=running.slot.provider.info.report_lag,
-            on_failure=self._unreachable,
-        )
-        if self._metrics is not None:
-            self._metrics.joined()
-        if self._notices is None:
-            self._notices = ProviderNotices(
-                agent_session=self._agent_session, slot=running.slot, session=running.session
-            )
-            self._notices.start()
-
-    def _left(self) -> None:
-        if self._voice_only("the avatar left the room"):
-            self._route.avatar_is_gone()
-
-    def _unreachable(self, error: Exception) -> None:
-        self._voice_only("speech does not reach the avatar")
-
-    def _voice_only(self, reason: str) -> bool:
-        if not self._status.to("voice_only", reason):
-            return False
-        logger.error(
-            "%s; the agent speaks with its own voice",
-            reason,
-            extra={"provider": self.running.slot.provider.name if self.running else None},
-        )
-        self._route.use_voice()
-        return True
-
-    async def _join_timeout(self) -> None:
-        connected = asyncio.Event()
-
-        def look(*_: object) -> None:
-            if self._room.isconnected():
-                connected.set()
-
-        # Inside a job the avatar may be started long before the room is connected, and it cannot
-        # be seen before.
-        self._room.on("connection_state_changed", look)
-        try:
-            look()
-            await connected.wait()
-        finally:
-            self._room.off("connection_state_changed", look)
-        await asyncio.sleep(self._policy.join_timeout)
-        self._voice_only(f"the avatar did not join within {self._policy.join_timeout:g} s")
 
     def _agent_closed(self, *_: object) -> None:
         self._agent_is_closed = True

@@ -16,8 +16,9 @@ from avatar_core.contract.models import ConnectOptions
 from avatar_core.discovery.default import default_registry
 from avatar_core.discovery.selection import Provider, select
 from avatar_core.log import logger
+from avatar_core.rtc_exit import end_rtc_before_the_interpreter
 from avatar_core.session.avatar_life import AvatarLife, GivenCredentials
-from avatar_core.session.candidate_start import RunningSession
+from avatar_core.session.avatar_run import AvatarRun
 from avatar_core.session.candidates import Candidates
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.states import (
@@ -58,6 +59,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
         **options: Any,
     ) -> None:
         super().__init__()
+        end_rtc_before_the_interpreter()
         selection = select(provider, options)
         self._candidates = Candidates(
             resolved=selection.resolve(default_registry()),
@@ -78,21 +80,21 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
     @property
     def provider(self) -> str:
         """Name of the provider in use, or of the first candidate; ``off`` without one."""
-        if (running := self._running) is not None:
-            return running.slot.provider.name
+        if (current := self._current) is not None:
+            return current.provider
         return self._candidates.first_provider
 
     @property
     def avatar_identity(self) -> str:
         """Identity of the avatar participant; empty where there is none."""
-        if (running := self._running) is not None:
-            return next(iter(running.session.identities), "")
+        if (current := self._current) is not None:
+            return current.identity
         return self._candidates.first_identity
 
     @property
     def session_id(self) -> str | None:
         """The provider's id of the session; None before the start and where it has none."""
-        return running.session.session_id if (running := self._running) is not None else None
+        return current.session.session_id if (current := self._current) is not None else None
 
     @property
     def state(self) -> AvatarState:
@@ -102,11 +104,11 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
     @property
     def attempts(self) -> tuple[StartAttempt, ...]:
         """Every try to start a provider, in order."""
-        return tuple(self._life.call.attempts) if self._life.call is not None else ()
+        return self._life.call.attempts if self._life.call is not None else ()
 
     @property
-    def _running(self) -> RunningSession | None:
-        return self._life.call.running if self._life.call is not None else None
+    def _current(self) -> AvatarRun | None:
+        return self._life.call.current if self._life.call is not None else None
 
     # --- start ---------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ class CandidateStart:
         """
         for slot in slots[:-1]:
             try:
-                return await self._start(slot)
+                return await self.start(slot)
             except ProviderAuthError:
                 raise
             except ProviderError as exc:
@@ -84,9 +84,15 @@ class CandidateStart:
                     "an avatar provider failed to start; the next one is tried",
                     extra={"provider": slot.provider.name, "error_type": type(exc).__name__},
                 )
-        return await self._start(slots[-1])
+        return await self.start(slots[-1])
 
-    async def _start(self, slot: ProviderSlot) -> RunningSession:
+    async def start(self, slot: ProviderSlot) -> RunningSession:
+        """Start one candidate, and write the try down.
+
+        Raises:
+            ConfigurationError: A mistake of the caller's.
+            ProviderError: The provider failed.
+        """
         started_at = time.time()
         began = time.monotonic()
         error: BaseException | None = None

@@ -60,9 +60,24 @@ class SessionEnder:
         """Sessions whose end is not acknowledged yet."""
         return tuple(self._tasks.values())
 
-    def end(self, slot: ProviderSlot, session: StartedSession, *, reason: str) -> None:
-        """End a session, in the background, until the provider acknowledges it."""
-        self._spawn(self._end(slot, session, reason), slot, session.session_id)
+    def end(
+        self,
+        slot: ProviderSlot,
+        session: StartedSession,
+        *,
+        reason: str,
+        remove_now: bool = False,
+    ) -> None:
+        """End a session, in the background, until the provider acknowledges it.
+
+        Args:
+            slot: Its provider.
+            session: The session.
+            reason: Why, for the provider's log.
+            remove_now: Take its participants out of the room meanwhile, and not only then: the
+                server lists one that has died for 20 s, and front ends show it.
+        """
+        self._spawn(self._end(slot, session, reason, remove_now), slot, session.session_id)
 
     def adopt(self, slot: ProviderSlot, start: asyncio.Task[StartedSession]) -> None:
         """Take over a start that nobody waits for any more, and end what comes of it."""
@@ -110,12 +125,21 @@ class SessionEnder:
                 exc_info=error,
             )
 
-    async def _end(self, slot: ProviderSlot, session: StartedSession, reason: str) -> None:
+    async def _end(
+        self,
+        slot: ProviderSlot,
+        session: StartedSession,
+        reason: str,
+        remove_now: bool = False,
+    ) -> None:
         task = asyncio.current_task()
         if task in self._tasks:  # of a start that was taken over, the id is known only now
             self._tasks[task] = UnendedSession(
                 provider=slot.provider.name, session_id=session.session_id
             )
+        removal: asyncio.Task[bool] | None = None
+        if remove_now and slot.site is not None:
+            removal = asyncio.create_task(remove_participants(slot.site, session.identities))
         removed = False
         pause = FIRST_PAUSE
         while True:
@@ -137,6 +161,8 @@ class SessionEnder:
                 removed = await remove_participants(slot.site, session.identities)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+        if removal is not None:
+            removed = await removal
         if not removed and slot.site is not None:
             await remove_participants(slot.site, session.identities)
 

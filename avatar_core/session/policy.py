@@ -25,6 +25,12 @@ class AvatarPolicy(BaseModel):
     while_joining: Literal["wait", "voice"] = Field(
         "wait", description="Until the avatar is there: hold speech, or use the agent's voice."
     )
+    max_recoveries: int = Field(
+        5,
+        ge=0,
+        description="Starts in a row after an avatar was lost, until one lasts for a minute; then"
+        " the agent keeps its own voice. 0: a lost avatar is not replaced.",
+    )
     end_timeout: float = Field(
         10.0,
         gt=0,

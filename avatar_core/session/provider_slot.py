@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from livekit import rtc
@@ -49,6 +49,14 @@ class ProviderSlot:
     connect: models.ConnectOptions
     around: Sequence[AroundCall]
     idempotency_key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def successor(self, number: int) -> ProviderSlot:
+        """Return the same candidate for another start, of an avatar with an identity of its own.
+
+        Args:
+            number: Which start of the call it is, from 2.
+        """
+        return replace(self, identity=f"{self.identity}-{number}", idempotency_key=uuid.uuid4().hex)
 
     @property
     def room(self) -> models.RoomAddress | None:

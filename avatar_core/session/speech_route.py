@@ -11,16 +11,10 @@ from livekit.agents import AgentSession
 from livekit.agents.voice.io import AudioOutput
 
 from avatar_core.audio.audio_end import AudioEnd
-from avatar_core.audio.discard_output import DiscardOutput
+from avatar_core.audio.avatar_end import AvatarEnd
 from avatar_core.audio.front_sink import FrontSink
-from avatar_core.audio.once import Once
 from avatar_core.audio.output_chain import OutputChain
-from avatar_core.audio.stream_sender import StreamSender
 from avatar_core.audio.voice_track import VoiceTrack
-from avatar_core.contract.audio_routes import AudioRoute, DataStream, Sink
-
-STOP_MARGIN = 0.5
-"""Seconds an output may take beyond its own timeout to say how far it got."""
 
 
 class SpeechRoute:
@@ -41,8 +35,7 @@ class SpeechRoute:
         self._target: Literal["hold", "voice", "avatar"] = "hold"
         self._voice: AudioEnd | None = None
         self._voice_track: VoiceTrack | None = None
-        self._avatar: AudioEnd | None = None
-        self._sender: StreamSender | None = None
+        self._avatar: AvatarEnd | None = None
 
     def begin(self, *, hold: bool) -> None:
         """Take over the agent's speech at the next segment boundary.
@@ -58,37 +51,58 @@ class SpeechRoute:
         self._target = "voice"
         self._apply()
 
-    def avatar_is_gone(self) -> None:
-        """Let the voice speak at once; what the avatar said last is estimated."""
-        self.use_voice()
-        if self._sender is not None:
-            self._sender.give_up()
-
-    def use_avatar(
-        self, audio: AudioRoute, *, report_lag: float, on_failure: Callable[[Exception], None]
-    ) -> None:
-        """Let the avatar speak.
+    def use_avatar(self, end: AvatarEnd) -> None:
+        """Let an avatar speak, from where the segment under way was heard.
 
         Args:
-            audio: How speech reaches it.
-            report_lag: Seconds by which its playback reports lag.
-            on_failure: Called when it cannot be sent to any more.
+            end: Where it gets its speech; one that has come back is the same one.
         """
-        if self._avatar is None:  # else it has come back: the same identity in the same room
-            self._avatar = self._make_avatar_end(audio, report_lag, on_failure)
-        self._target = "avatar"
+        self._avatar, self._target = end, "avatar"
         self._apply()
 
-    async def drop_avatar(self) -> None:
-        """Let the voice speak and give back what sending to the avatar needed."""
-        if self._target == "avatar":
+    async def use_avatar_at_boundary(
+        self, end: AvatarEnd, *, changed: Callable[[], None] | None = None
+    ) -> None:
+        """Let an avatar speak from the next segment on; returns when it does.
+
+        Args:
+            end: Where it gets its speech.
+            changed: Called at that moment, before it says anything.
+        """
+
+        def change() -> None:
+            self._avatar, self._target = end, "avatar"
+            if changed is not None:
+                changed()
+
+        if self._installed:
+            await self._front.use_at_boundary(end, changed=change)
+        else:
+            change()
+
+    async def wait_for_speech(self) -> None:
+        """Wait until the agent begins to say something else."""
+        await self._front.wait_for_segment()
+
+    def lose_avatar(self, end: AvatarEnd, *, silent_since: float | None = None) -> None:
+        """Let the voice speak at once, and ask nothing more of an avatar that is gone.
+
+        Args:
+            end: Where it got its speech.
+            silent_since: Unix time from which nothing of it was heard; None for now.
+        """
+        self._front.abandon(end, silent_since=silent_since)
+        if self._avatar is end:
             self.use_voice()
-        avatar, self._avatar = self._avatar, None
-        if avatar is not None:
-            await avatar.aclose()
-        sender, self._sender = self._sender, None
-        if sender is not None:
-            await sender.aclose()
+        end.give_up()
+
+    async def drop_avatar(self, end: AvatarEnd) -> None:
+        """Silence an avatar and give back what sending to it needed; the voice speaks."""
+        if self._avatar is end:
+            if self._target == "avatar":
+                self.use_voice()
+            self._avatar = None
+        await end.aclose()
 
     async def release(self) -> None:
         """Give the agent its own voice back, as it was before ``begin``.
@@ -99,7 +113,8 @@ class SpeechRoute:
         if self._released:
             return
         self._released = True
-        await self.drop_avatar()
+        if self._avatar is not None:
+            await self.drop_avatar(self._avatar)
         self.use_voice()
         if not self._installed:
             self._chain.restore()
@@ -113,7 +128,8 @@ class SpeechRoute:
     async def close(self) -> None:
         """Stop for good: the AgentSession has closed."""
         self._released = True
-        await self.drop_avatar()
+        if self._avatar is not None:
+            await self.drop_avatar(self._avatar)
         self._agent_session.off("close", self._agent_closed)
         if not self._installed:
             self._chain.restore()  # it may wait for a segment boundary that comes no more
@@ -141,27 +157,6 @@ class SpeechRoute:
             return AudioEnd(name="voice", output=leaf, ready=_subscribed(leaf))
         self._voice_track = VoiceTrack(room=self._room)
         return AudioEnd(name="voice", output=self._voice_track, ready=self._voice_track.ready)
-
-    def _make_avatar_end(
-        self, audio: AudioRoute, report_lag: float, on_failure: Callable[[Exception], None]
-    ) -> AudioEnd:
-        if isinstance(audio, DataStream):
-            self._sender = StreamSender(
-                room=self._room, route=audio, report_lag=report_lag, on_failure=on_failure
-            )
-            timeout = audio.clear_timeout + report_lag + STOP_MARGIN
-            return AudioEnd(name="avatar", output=self._sender, stop_timeout=timeout)
-        if isinstance(audio, Sink):
-            ready = Once(audio.ready) if audio.ready is not None else None
-            return AudioEnd(
-                name="avatar",
-                output=audio.output,
-                ready=ready,
-                mono=False,
-                on_failure=on_failure,
-                close=ready.aclose if ready is not None else None,
-            )
-        return AudioEnd(name="avatar", output=DiscardOutput(), mono=False)
 
     def _agent_is_running(self) -> bool:
         try:

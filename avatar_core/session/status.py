@@ -44,6 +44,16 @@ class SessionStatus:
         self._on_change(event)
         return True
 
+    def give_up(self, reason: str) -> None:
+        """Expect no avatar any more.
+
+        Args:
+            reason: Why, for those who wait for one.
+        """
+        self.given_up, self.reason = True, reason
+        for changed in self._changed:
+            changed.set()
+
     async def wait_live(self, *, timeout: float | None) -> None:
         """Wait until the avatar is live; returns at once where none is wanted.
 

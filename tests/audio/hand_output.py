@@ -53,8 +53,9 @@ class HandOutput(AudioOutput):
     def clear_buffer(self) -> None:
         self._note("clear")
 
-    def start(self) -> None:
-        self.on_playback_started(created_at=time.time())
+    def start(self, *, ago: float = 0.0) -> None:
+        """Begin to play, or tell of having begun that many seconds ago."""
+        self.on_playback_started(created_at=time.time() - ago)
 
     def finish(self, position: float, *, interrupted: bool = False) -> None:
         self.on_playback_progressed(started_at=time.time(), offset=0.0, duration=position)

@@ -8,6 +8,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 
 from avatar_core.audio.audio_end import AudioEnd
+from avatar_core.audio.avatar_end import AvatarEnd
 from avatar_core.audio.front_sink import FrontSink
 from avatar_core.contract.audio_routes import Sink
 from avatar_core.session.speech_route import SpeechRoute
@@ -166,20 +167,25 @@ async def test_a_failing_sink_is_told_to_the_session_and_what_it_needed_is_given
             given_back.set()
 
     route.begin(hold=True)
-    route.use_avatar(Sink(output=hand, ready=never_ready), report_lag=0.0, on_failure=errors.append)
+
+    def avatar(sink: Sink) -> AvatarEnd:
+        return AvatarEnd(room=rtc.Room(), audio=sink, report_lag=0.0, on_failure=errors.append)
+
+    first = avatar(Sink(output=hand, ready=never_ready))
+    route.use_avatar(first)
     front = session.output.audio
     assert front is not None
     await front.capture_frame(speech(seconds=0.2))
     front.flush()
     await asyncio.wait_for(waiting.wait(), 1)
-    await route.drop_avatar()
+    await route.drop_avatar(first)
     assert given_back.is_set()
     assert errors == [], "left on purpose is not a failure"
 
     hand.fails = RuntimeError("broken")
     front.clear_buffer()
     await asyncio.wait_for(front.wait_for_playout(), 1)
-    route.use_avatar(Sink(output=hand), report_lag=0.0, on_failure=errors.append)
+    route.use_avatar(avatar(Sink(output=hand)))
     await front.capture_frame(speech(seconds=0.2))
     front.flush()
     await asyncio.wait_for(front.wait_for_playout(), 1)

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from avatar_core import AvatarSession, register_provider, unregister_provider
+from avatar_core import AvatarPolicy, AvatarSession, register_provider, unregister_provider
 from avatar_core.contract.audio_routes import Sink
+from avatar_core.contract.errors import AvatarNotJoinedError
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import EndRequest, ProviderInfo, StartedSession, StartRequest
 from avatar_core.contract.options import ProviderOptions
@@ -31,7 +32,7 @@ class SinkProvider:
 
     def __init__(self, route: Sink) -> None:
         self.route = route
-        self.ended = 0
+        self.started = self.ended = 0
 
     @hookimpl
     def describe_provider(self) -> ProviderInfo:
@@ -39,6 +40,7 @@ class SinkProvider:
 
     @hookimpl
     async def start_session(self, request: StartRequest) -> StartedSession:
+        self.started += 1
         return StartedSession(session_id="one", identities=(), audio=self.route)
 
     @hookimpl
@@ -47,18 +49,20 @@ class SinkProvider:
 
 
 @asynccontextmanager
-async def speaking_into(stage: CallStage, route: Sink) -> AsyncIterator[AvatarSession]:
+async def speaking_into(
+    stage: CallStage, route: Sink, *, recoveries: int = 0
+) -> AsyncIterator[AvatarSession]:
     provider = SinkProvider(route)
     register_provider(provider, name="in-process", replace=True)
     await stage.start_agent()
-    avatar = AvatarSession("in-process")
+    avatar = AvatarSession("in-process", policy=AvatarPolicy(max_recoveries=recoveries))
     await avatar.start(stage.agent_session, stage.room, **stage.credentials)
     try:
         yield avatar
     finally:
         await avatar.aclose()
         unregister_provider("in-process")
-        assert provider.ended == 1
+        assert provider.ended == provider.started == recoveries + 1
 
 
 async def test_a_sink_of_the_providers_own_gets_the_frames_as_they_came(stage: CallStage) -> None:
@@ -126,6 +130,22 @@ async def test_a_sink_that_raises_leaves_the_agent_to_its_voice(stage: CallStage
         assert [event.interrupted for event in log.finished] == [False, False]
         assert avatar.state == "voice_only"
         await stage.viewer.until_heard("agent", seconds=0.8)
+
+
+async def test_an_avatar_whose_sink_goes_on_failing_is_given_up(stage: CallStage) -> None:
+    hand = HandOutput()
+    hand.fails = RuntimeError("the vendor's sink is broken")
+    async with speaking_into(stage, Sink(output=hand), recoveries=2) as avatar:
+        log = PlaybackLog(stage.agent_session.output.audio)
+        for count in (1, 2, 3):
+            await avatar.wait_for_join(timeout=10)
+            handle = stage.agent_session.say("by the voice", audio=sweep(seconds=0.5))
+            await asyncio.wait_for(handle.wait_for_playout(), 5)
+            assert len(log.finished) == count
+            assert not log.finished[-1].interrupted
+        with pytest.raises(AvatarNotJoinedError):
+            await avatar.wait_for_join(timeout=10)
+        assert avatar.state == "voice_only"
 
 
 async def test_a_mock_without_a_worker_counts_speech_as_heard_at_once(stage: CallStage) -> None:

@@ -1,0 +1,226 @@
+"""Which avatar speaks in a call: the first, and the next one after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from livekit import rtc
+
+from avatar_core.contract.errors import (
+    AvatarNotJoinedError,
+    ConfigurationError,
+    ProviderAuthError,
+    ProviderError,
+)
+from avatar_core.log import logger
+from avatar_core.session.avatar_run import AvatarRun
+from avatar_core.session.avatar_runs import AvatarRuns
+from avatar_core.session.policy import AvatarPolicy
+from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.recovery import CandidateRing, pauses
+from avatar_core.session.room_audience import RoomAudience
+from avatar_core.session.speech_route import SpeechRoute
+from avatar_core.session.status import SessionStatus
+
+STABLE_SECONDS = 60.0
+"""Seconds that an avatar has to last for the ones lost before it not to count any more."""
+
+
+class Succession:
+    """Gives the word to the avatar that is there, and brings in another where one was lost.
+
+    Args:
+        runs: Who brings avatars in and lets them go.
+        room: The agent's room.
+        route: Where the agent's speech goes.
+        policy: Deadlines, and what to do when things go wrong.
+        status: The session's state, changed from here.
+    """
+
+    def __init__(
+        self,
+        *,
+        runs: AvatarRuns,
+        room: rtc.Room,
+        route: SpeechRoute,
+        policy: AvatarPolicy,
+        status: SessionStatus,
+    ) -> None:
+        self._runs = runs
+        self._route = route
+        self._policy = policy
+        self._status = status
+        self._audience = RoomAudience(room=room)
+        self._ring = CandidateRing(())
+        self._recovery: asyncio.Task[None] | None = None
+        self._taking_over: asyncio.Task[None] | None = None
+        self._live_since: float | None = None
+        self._failures = 0
+        self.current: AvatarRun | None = None
+        """The avatar that speaks, or is to."""
+
+    async def begin(self, slots: Sequence[ProviderSlot]) -> None:
+        """Start the first candidate that can be started, and follow it into the room.
+
+        Args:
+            slots: The candidates, in order.
+
+        Raises:
+            AvatarError: None could be started.
+        """
+        self._ring = CandidateRing(slots)
+        self.current = await self._runs.first_to_start(slots, listener=self)
+        self._ring.use(self.current.slot)
+        self._status.to("joining", "the provider made a session")
+        self.current.follow()
+
+    async def stop(self) -> AvatarRun | None:
+        """Start nothing more and follow nobody; returns the one whose session is not ended yet."""
+        for task in (self._recovery, self._taking_over):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        if self.current is not None:
+            await self.current.stop()
+        await self._runs.wait_gone()
+        return self.current
+
+    # --- what an avatar tells ------------------------------------------------------------------
+
+    def avatar_joined(self, run: AvatarRun) -> bool:
+        """Speak through it; returns whether that is wanted."""
+        if run is not self.current:
+            return False
+        if self._status.state == "joining":
+            return self._goes_live(run)
+        if self._status.state == "voice_only":
+            self._take_over_later(run)
+            return True
+        return False
+
+    def avatar_left(self, run: AvatarRun) -> None:
+        """Speak by voice, and wait a while for it to come back.
+
+        One whose provider has ended it in order is not waited for: it is started again when there
+        is something to say.
+        """
+        if run is not self.current:
+            return
+        if (explanation := run.explanation()) is not None:
+            self._voice_only(run, f"the avatar left the room: {explanation}", expected=True)
+            self._replace(run, explanation, when_speech_begins=True)
+        else:
+            self._voice_only(run, "the avatar left the room")
+
+    def avatar_lost(
+        self, run: AvatarRun, reason: str, *, silent_since: float | None = None
+    ) -> None:
+        """Speak by voice, end it, and start the next one."""
+        if run is self.current:
+            self._voice_only(run, reason, silent_since=silent_since)
+            self._replace(run, reason)
+
+    def avatar_late(self, run: AvatarRun) -> None:
+        """Speak by voice; the last candidate may still come, for any other the next is tried."""
+        if run is not self.current:
+            return
+        reason = f"the avatar did not join within {self._policy.join_timeout:g} s"
+        self._voice_only(run, reason)
+        if not self._ring.is_last:
+            self._replace(run, reason)
+
+    # --- how -----------------------------------------------------------------------------------
+
+    def _goes_live(self, run: AvatarRun) -> bool:
+        """Speak through it from where the segment under way was heard."""
+        if not self._is_live(run):
+            return False
+        if run.end is not None:
+            self._route.use_avatar(run.end)
+        return True
+
+    def _is_live(self, run: AvatarRun) -> bool:
+        """Note that it speaks from now on."""
+        if not self._status.to("live", f"{run.identity or run.provider} is in the room"):
+            return False
+        self._live_since = time.monotonic()
+        return True
+
+    def _voice_only(
+        self,
+        run: AvatarRun,
+        reason: str,
+        *,
+        silent_since: float | None = None,
+        expected: bool = False,
+    ) -> None:
+        if self._taking_over is not None:
+            self._taking_over.cancel()
+        if run.end is not None:
+            self._route.lose_avatar(run.end, silent_since=silent_since)
+        else:
+            self._route.use_voice()
+        if self._status.to("voice_only", reason):
+            logger.log(
+                logging.INFO if expected else logging.ERROR,
+                "%s; the agent speaks with its own voice",
+                reason,
+                extra={"provider": run.provider},
+            )
+
+    def _take_over_later(self, run: AvatarRun) -> None:
+        """Let the voice finish its sentence first."""
+        self._taking_over = asyncio.create_task(self._take_over(run), name="avatar-take-over")
+
+    async def _take_over(self, run: AvatarRun) -> None:
+        def spoken_through() -> None:
+            self._is_live(run)
+
+        if run.end is not None:
+            await self._route.use_avatar_at_boundary(run.end, changed=spoken_through)
+
+    def _replace(self, run: AvatarRun, reason: str, *, when_speech_begins: bool = False) -> None:
+        since, self._live_since = self._live_since, None
+        if since is not None and time.monotonic() - since > STABLE_SECONDS:
+            self._failures = 0
+        self.current = None
+        self._runs.let_go(run, reason)
+        recovery = self._bring_back() if when_speech_begins else self._recover()
+        self._recovery = asyncio.create_task(recovery, name="avatar-recovery")
+
+    async def _bring_back(self) -> None:
+        """Start the same avatar again with the next sentence; if it fails, it is as any loss."""
+        await self._route.wait_for_speech()
+        if not await self._start_another(self._ring.again()):
+            await self._recover()
+
+    async def _recover(self) -> None:
+        """Start another avatar, until one is in the room with its video."""
+        for pause in pauses(len(self._ring)):
+            if self._failures >= self._policy.max_recoveries or not len(self._ring):
+                break
+            await asyncio.sleep(pause)
+            await self._audience.wait()
+            self._failures += 1
+            if await self._start_another(self._ring.following()):
+                return
+        logger.error("no avatar can be started any more in this call; the agent keeps its voice")
+        self._status.give_up("no avatar can be started any more")
+
+    async def _start_another(self, slot: ProviderSlot) -> bool:
+        try:
+            run = await self._runs.bring(slot, listener=self)
+        except (ConfigurationError, ProviderAuthError) as exc:
+            logger.error("an avatar provider cannot be used any more in this call: %s", exc)
+            self._ring.strike(slot)
+            return False
+        except (ProviderError, AvatarNotJoinedError) as exc:
+            logger.warning("another avatar could not be brought into the call: %s", exc)
+            return False
+        # From now on it is followed as any other; it may be lost before it has spoken.
+        self.current = run
+        self._take_over_later(run)
+        return True
