@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from avatar_core.discovery.selection import Provider
     from avatar_core.session.avatar_session import AvatarSession
     from avatar_core.session.policy import AvatarPolicy
+    from avatar_core.session.stand_by import StandBy
     from avatar_core.session.states import (
         AvatarAvailabilityChangedEvent,
         AvatarState,
@@ -116,6 +117,7 @@ _HOME = {
     "avatar_core.discovery.selection": ("Provider",),
     "avatar_core.session.avatar_session": ("AvatarSession",),
     "avatar_core.session.policy": ("AvatarPolicy",),
+    "avatar_core.session.stand_by": ("StandBy",),
     "avatar_core.session.states": (
         "AvatarAvailabilityChangedEvent",
         "AvatarState",
@@ -160,6 +162,7 @@ __all__ = [
     "RoomAddress",
     "SessionStateError",
     "Sink",
+    "StandBy",
     "StandIn",
     "StartAttempt",
     "StartUncertainError",

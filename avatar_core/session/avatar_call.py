@@ -15,14 +15,18 @@ from avatar_core.session.agent_attributes import AgentAttributes
 from avatar_core.session.agent_claim import AgentClaim
 from avatar_core.session.avatar_run import AvatarRun
 from avatar_core.session.avatar_runs import AvatarRuns
+from avatar_core.session.empty_room import EmptyRoom
 from avatar_core.session.ender import SessionEnder
 from avatar_core.session.http_lease import HttpLease
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.renewal import Renewal
+from avatar_core.session.room_audience import RoomAudience
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.states import StartAttempt
 from avatar_core.session.status import SessionStatus
 from avatar_core.session.succession import Succession
+from avatar_core.session.switching import Switching
 
 VOICE_BACK_SECONDS = 10.0
 """Seconds that silencing the avatar may take at most; the session is ended behind it."""
@@ -73,9 +77,22 @@ class AvatarCall:
             ender=self._ender,
             emit=emit,
         )
+        audience = RoomAudience(room=room)
         self._succession = Succession(
-            runs=self._runs, room=room, route=self._route, policy=policy, status=status
+            runs=self._runs, audience=audience, route=self._route, policy=policy, status=status
         )
+        self._empty_room = EmptyRoom(
+            audience=audience, succession=self._succession, grace=policy.empty_grace
+        )
+        self.switching = Switching(runs=self._runs, succession=self._succession, status=status)
+        """Changes the avatar when that is asked for."""
+        self._renewal = Renewal(
+            switching=self.switching,
+            succession=self._succession,
+            limit=policy.max_session_seconds,
+        )
+        if policy.renew:
+            self._succession.on_live = self._renewal.schedule
 
     @property
     def attempts(self) -> tuple[StartAttempt, ...]:
@@ -111,6 +128,8 @@ class AvatarCall:
         self._routing = True
         try:
             await self._succession.begin(slots)
+            if self._policy.when_room_empty == "end":
+                self._empty_room.start()
         except ProviderAuthError:
             raise
         except ProviderError as exc:
@@ -122,6 +141,7 @@ class AvatarCall:
                 exc,
                 extra={"provider": exc.provider, "error_type": type(exc).__name__},
             )
+            await self.switching.stop()  # the agent's speech is nobody's any more
             await self._route.release()
             self.claim.release()
             self._status.to("voice_only", f"start failed: {exc}")
@@ -168,6 +188,9 @@ class AvatarCall:
         await self._ender.wait(timeout=timeout)
 
     async def _give_voice_back(self) -> None:
+        await self._empty_room.stop()
+        await self._renewal.stop()
+        await self.switching.stop()
         await self._succession.stop()
         if self._routing and not self._agent_is_closed:
             await self._route.release()

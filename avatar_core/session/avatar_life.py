@@ -11,14 +11,22 @@ from livekit import rtc
 from livekit.agents import AgentSession
 
 from avatar_core.contract.errors import ProviderError, SessionStateError
+from avatar_core.discovery.selection import Resolved
 from avatar_core.log import logger
 from avatar_core.session.avatar_call import AvatarCall
-from avatar_core.session.call_site import current_job, find_call_site, without_room
+from avatar_core.session.call_site import (
+    CallSite,
+    current_job,
+    find_call_site,
+    without_room,
+)
 from avatar_core.session.candidates import Candidates
 from avatar_core.session.http_lease import HttpLease
 from avatar_core.session.job_shutdown import close_with_job
 from avatar_core.session.livekit_errors import as_livekit_error
 from avatar_core.session.policy import AvatarPolicy
+from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.stand_by import StandBy
 from avatar_core.session.status import SessionStatus
 
 CANCELLED_END_SECONDS = 2.0
@@ -66,6 +74,7 @@ class AvatarLife:
         self._prewarm_task: asyncio.Task[None] | None = None
         self._start_task: asyncio.Task[None] | None = None
         self._close_task: asyncio.Task[None] | None = None
+        self._make_slot: Callable[[Resolved], ProviderSlot] | None = None
         self.call: AvatarCall | None = None
         """The call it was started in."""
 
@@ -131,6 +140,33 @@ class AvatarLife:
                 raise as_livekit_error(exc) from exc.__cause__
             raise
 
+    async def switch(self, candidate: Resolved, *, at_boundary: bool) -> None:
+        """Let another avatar speak, made before the present one goes.
+
+        Args:
+            candidate: Its provider and options.
+            at_boundary: When the sentence under way is over, and not in the middle of it.
+
+        Raises:
+            SessionStateError: There is no avatar to switch from.
+            AvatarError: It could not be brought in; the present one stays.
+        """
+        call, slot = self._changing(candidate)
+        await call.switching.switch(slot, at_boundary=at_boundary)
+
+    async def prepare(self, candidate: Resolved) -> StandBy:
+        """Bring an avatar into the room and let it wait there.
+
+        Args:
+            candidate: Its provider and options.
+
+        Raises:
+            SessionStateError: There is no avatar to switch from.
+            AvatarError: It could not be brought in.
+        """
+        call, slot = self._changing(candidate)
+        return StandBy(run=await call.switching.prepare(slot), switching=call.switching)
+
     async def aclose(self) -> None:
         """End it and wait for that, no longer than ``AvatarPolicy.end_timeout`` allows."""
         await asyncio.shield(self._begin_close("aclose() was called", self._policy.end_timeout))
@@ -153,6 +189,13 @@ class AvatarLife:
     def _must_be_idle(self, rule: str) -> None:
         if self._status.state != "idle":
             raise SessionStateError(f"this avatar session is {self._status.state}: {rule}")
+
+    def _changing(self, candidate: Resolved) -> tuple[AvatarCall, ProviderSlot]:
+        if self.call is None or self._make_slot is None or not self.call.claim.held:
+            raise SessionStateError(
+                f"this avatar session is {self._status.state} and has no avatar to switch from"
+            )
+        return self.call, self._make_slot(candidate)
 
     def _lease_http(self) -> HttpLease:
         if self._http is None:
@@ -177,19 +220,22 @@ class AvatarLife:
             return
         if job is not None:
             close_with_job(job, self)
-        await call.start(
-            self._candidates.slots(
-                find_site=lambda: find_call_site(
-                    room=room,
-                    job=job,
-                    url=given.url,
-                    api_key=given.api_key,
-                    api_secret=given.api_secret,
-                    allow_insecure_url=self._policy.allow_insecure_url,
-                ),
-                http=http.pool,
+
+        def find_site() -> CallSite:
+            return find_call_site(
+                room=room,
+                job=job,
+                url=given.url,
+                api_key=given.api_key,
+                api_secret=given.api_secret,
+                allow_insecure_url=self._policy.allow_insecure_url,
             )
-        )
+
+        def make_slot(candidate: Resolved) -> ProviderSlot:
+            return self._candidates.slot(candidate, find_site=find_site, http=http.pool)
+
+        self._make_slot = make_slot
+        await call.start([make_slot(candidate) for candidate in self._candidates.resolved])
 
     def _over(self, reason: str) -> None:
         _ = self._begin_close(reason, self._policy.end_timeout)

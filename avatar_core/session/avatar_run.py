@@ -48,6 +48,7 @@ class AvatarRun:
         join_timeout: Seconds to join, from when the agent's room is connected.
         emit: Emits on the public session.
         listener: Who is told.
+        attempt: Which of the call's attempts started it, from 0.
     """
 
     def __init__(
@@ -59,7 +60,10 @@ class AvatarRun:
         join_timeout: float,
         emit: Callable[..., None],
         listener: RunListener,
+        attempt: int,
     ) -> None:
+        self.attempt = attempt
+        self.started_at = time.time()
         self.slot = running.slot
         self.session = running.session
         self._room = room
@@ -70,6 +74,8 @@ class AvatarRun:
         self._join_timer: asyncio.Task[None] | None = None
         self._grace_timer: asyncio.TimerHandle | None = None
         self._outcome: asyncio.Future[bool] | None = None
+        self.gone = asyncio.Event()
+        """It will not come back, or cannot be spoken through."""
         self._notifying = False
         self._metrics = AvatarMetricsSource(
             agent_session=agent_session, provider=self.provider, emit=emit
@@ -163,9 +169,11 @@ class AvatarRun:
         self._listener.avatar_left(self)
 
     def _is_gone(self) -> None:
+        self.gone.set()
         self._listener.avatar_lost(self, "the avatar left the room and did not come back")
 
     def _unreachable(self, _: Exception) -> None:
+        self.gone.set()
         self._listener.avatar_lost(self, "speech does not reach the avatar")
 
     def _stop_grace(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from livekit import rtc
@@ -60,14 +62,23 @@ class AvatarRuns:
         )
 
     async def first_to_start(
-        self, slots: Sequence[ProviderSlot], *, listener: RunListener
+        self,
+        slots: Sequence[ProviderSlot],
+        *,
+        fresh: Callable[[ProviderSlot], ProviderSlot],
+        listener: RunListener,
     ) -> AvatarRun:
         """Start the first candidate that can be started; it is followed by the caller.
+
+        Args:
+            slots: The candidates, in order.
+            fresh: Makes one ready for a start.
+            listener: Who is told what becomes of it.
 
         Raises:
             AvatarError: None could be started.
         """
-        return self._run(await self._starter.first_to_start(slots), listener)
+        return self._run(await self._starter.first_to_start(slots, fresh=fresh), listener)
 
     async def bring(self, slot: ProviderSlot, *, listener: RunListener) -> AvatarRun:
         """Start a candidate and wait until its avatar is there; one that is not, is ended.
@@ -85,15 +96,31 @@ class AvatarRuns:
             self.let_go(run, "it was not wanted any more")
             raise
         self.let_go(run, "it did not join in time")
-        raise AvatarNotJoinedError(
+        raise self.note_late(run)
+
+    def note_late(self, run: AvatarRun) -> AvatarNotJoinedError:
+        """Write down that an attempt came to nothing, for its avatar has not come."""
+        error = AvatarNotJoinedError(
             f"the avatar of {run.provider} did not join within {self._policy.join_timeout:g} s"
             " (AvatarPolicy.join_timeout sets the limit)"
         )
+        attempt = self.attempts[run.attempt]
+        self.attempts[run.attempt] = replace(
+            attempt, error=error, duration=time.time() - attempt.started_at
+        )
+        return error
 
     def let_go(self, run: AvatarRun, reason: str) -> None:
         """End an avatar at once, in the background; the word is somebody else's already."""
         self._ender.end(run.slot, run.session, reason=reason, remove_now=True)
         self._spawn(self._clear_away(run))
+
+    async def end_first(self, run: AvatarRun, reason: str) -> None:
+        """End an avatar and wait for that, as long as the policy says, before anything else."""
+        self._spawn(self._clear_away(run))
+        await self._ender.end_and_wait(
+            run.slot, run.session, reason=reason, timeout=self._policy.end_timeout
+        )
 
     def relieve(self, run: AvatarRun, reason: str) -> None:
         """End an avatar when its last word has reached its listeners, in the background."""
@@ -129,4 +156,5 @@ class AvatarRuns:
             join_timeout=self._policy.join_timeout,
             emit=self._emit,
             listener=listener,
+            attempt=len(self.attempts) - 1,
         )

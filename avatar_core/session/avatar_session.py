@@ -12,15 +12,17 @@ from livekit.agents import NOT_GIVEN, AgentSession, APIConnectOptions, NotGivenO
 from livekit.agents.voice import avatar as livekit_avatar
 from typing_extensions import Self
 
+from avatar_core.contract.errors import ConfigurationError
 from avatar_core.contract.models import ConnectOptions
 from avatar_core.discovery.default import default_registry
-from avatar_core.discovery.selection import Provider, select
+from avatar_core.discovery.selection import Provider, Resolved, select
 from avatar_core.log import logger
 from avatar_core.rtc_exit import end_rtc_before_the_interpreter
 from avatar_core.session.avatar_life import AvatarLife, GivenCredentials
 from avatar_core.session.avatar_run import AvatarRun
 from avatar_core.session.candidates import Candidates
 from avatar_core.session.policy import AvatarPolicy
+from avatar_core.session.stand_by import StandBy
 from avatar_core.session.states import (
     AvatarAvailabilityChangedEvent,
     AvatarState,
@@ -164,6 +166,53 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             ),
         )
 
+    # --- change --------------------------------------------------------------------------------
+
+    async def switch(
+        self, provider: str | Provider | StandBy, *, at_boundary: bool = False, **options: Any
+    ) -> None:
+        """Let another avatar speak: another provider's, or the same one's with other options.
+
+        The new one is in the room with its video before the present one is ended. A sentence
+        under way is gone on with by the new one, unless ``at_boundary`` is set. Where a provider
+        refuses a second session beside the present one, that is ended first, and the agent's
+        voice speaks meanwhile.
+
+        Args:
+            provider: Whom to switch to, as in the constructor, or what ``prepare`` returned.
+            at_boundary: Wait for the end of the sentence under way.
+            options: Options of the provider named.
+
+        Raises:
+            ConfigurationError: An option is unknown, missing or wrong.
+            ProviderNotFoundError: The name is not known; the text says what to install.
+            SessionStateError: It was not started, has no avatar, or is closed meanwhile.
+            AvatarNotJoinedError: The new avatar has not joined in time; the present one stays.
+            ProviderError: The provider failed; the present one stays.
+        """
+        if isinstance(provider, StandBy):
+            if options:
+                raise ConfigurationError("switch: a stand-by has its options already")
+            await provider.switch(at_boundary=at_boundary)
+        else:
+            await self._life.switch(_one(provider, options), at_boundary=at_boundary)
+
+    async def prepare(self, provider: str | Provider, **options: Any) -> StandBy:
+        """Bring another avatar into the room, where it waits to be switched to.
+
+        Args:
+            provider: Whom, as in the constructor.
+            options: Its options.
+
+        Raises:
+            ConfigurationError: An option is unknown, missing or wrong.
+            ProviderNotFoundError: The name is not known; the text says what to install.
+            SessionStateError: It was not started, has no avatar, or is closed meanwhile.
+            AvatarNotJoinedError: It has not joined in time.
+            ProviderError: The provider failed.
+        """
+        return await self._life.prepare(_one(provider, options))
+
     # --- wait and end --------------------------------------------------------------------------
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
@@ -219,7 +268,8 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             self._life.call.attributes.publish(
                 state=event.new_state, identity=self.avatar_identity if live else ""
             )
-        self.emit("state_changed", event)
+        if event.new_state != event.old_state:
+            self.emit("state_changed", event)
         if live or event.old_state == "live":
             self.emit(
                 "avatar_availability_changed",
@@ -235,3 +285,14 @@ def _connect_options(given: NotGivenOr[APIConnectOptions]) -> ConnectOptions:
     return ConnectOptions(
         max_retry=given.max_retry, retry_interval=given.retry_interval, timeout=given.timeout
     )
+
+
+def _one(provider: str | Provider, options: dict[str, Any]) -> Resolved:
+    """Find the one provider that is to be switched to."""
+    resolved = select(provider, options).resolve(default_registry())
+    if len(resolved) != 1:
+        raise ConfigurationError(
+            "switch: name one provider; aclose() ends the avatar, and several are for the"
+            " constructor"
+        )
+    return resolved[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,17 @@ class CandidateStart:
         self._room = room
         self._attempts = attempts
 
-    async def first_to_start(self, slots: Sequence[ProviderSlot]) -> RunningSession:
+    async def first_to_start(
+        self,
+        slots: Sequence[ProviderSlot],
+        *,
+        fresh: Callable[[ProviderSlot], ProviderSlot] = lambda slot: slot,
+    ) -> RunningSession:
         """Return the first session that could be started.
+
+        Args:
+            slots: The candidates, in order.
+            fresh: Makes one ready for a start; called right before it.
 
         Raises:
             ConfigurationError: A mistake of the caller's; no other candidate hides it.
@@ -76,7 +85,7 @@ class CandidateStart:
         """
         for slot in slots[:-1]:
             try:
-                return await self.start(slot)
+                return await self.start(fresh(slot))
             except ProviderAuthError:
                 raise
             except ProviderError as exc:
@@ -84,7 +93,7 @@ class CandidateStart:
                     "an avatar provider failed to start; the next one is tried",
                     extra={"provider": slot.provider.name, "error_type": type(exc).__name__},
                 )
-        return await self.start(slots[-1])
+        return await self.start(fresh(slots[-1]))
 
     async def start(self, slot: ProviderSlot) -> RunningSession:
         """Start one candidate, and write the try down.

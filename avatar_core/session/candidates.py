@@ -50,11 +50,23 @@ class Candidates:
         Raises:
             ConfigurationError: What ``find_site`` raises.
         """
-        site = find_site() if any(each.options.joins_room for each in self.resolved) else None
-        return [
-            self._slot(candidate, site=site if candidate.options.joins_room else None, http=http)
-            for candidate in self.resolved
-        ]
+        return [self.slot(each, find_site=find_site, http=http) for each in self.resolved]
+
+    def slot(
+        self, candidate: Resolved, *, find_site: Callable[[], CallSite], http: HttpPool
+    ) -> ProviderSlot:
+        """Return one candidate, of these or another one, ready to be started.
+
+        Args:
+            candidate: Which.
+            find_site: Finds room and key; called only if its avatar joins a room.
+            http: Its connections.
+
+        Raises:
+            ConfigurationError: What ``find_site`` raises.
+        """
+        site = find_site() if candidate.options.joins_room else None
+        return self._slot(candidate, site=site, http=http)
 
     async def prewarm(self, *, http: HttpPool) -> None:
         """Let the first candidate prepare; a failure is logged, it costs only time.

@@ -77,15 +77,29 @@ class SessionEnder:
             remove_now: Take its participants out of the room meanwhile, and not only then: the
                 server lists one that has died for 20 s, and front ends show it.
         """
-        self._spawn(self._end(slot, session, reason, remove_now), slot, session.session_id)
+        _ = self._spawn(self._end(slot, session, reason, remove_now), slot, session.session_id)
+
+    async def end_and_wait(
+        self, slot: ProviderSlot, session: StartedSession, *, reason: str, timeout: float
+    ) -> None:
+        """End a session and wait until that is acknowledged; it goes on in the background.
+
+        Args:
+            slot: Its provider.
+            session: The session.
+            reason: Why, for the provider's log.
+            timeout: Seconds to wait at most.
+        """
+        ending = self._spawn(self._end(slot, session, reason, True), slot, session.session_id)
+        await asyncio.wait([ending], timeout=timeout)
 
     def adopt(self, slot: ProviderSlot, start: asyncio.Task[StartedSession]) -> None:
         """Take over a start that nobody waits for any more, and end what comes of it."""
-        self._spawn(self._end_when_started(slot, start), slot, None)
+        _ = self._spawn(self._end_when_started(slot, start), slot, None)
 
     def recover(self, slot: ProviderSlot, error: BaseException) -> None:
         """Find out what an uncertain start has made, and end it."""
-        self._spawn(self._recover(slot, error), slot, None)
+        _ = self._spawn(self._recover(slot, error), slot, None)
 
     async def wait(self, *, timeout: float) -> tuple[UnendedSession, ...]:
         """Wait until everything is ended; returns what is not, and goes on ending that.
@@ -111,10 +125,11 @@ class SessionEnder:
 
     def _spawn(
         self, work: Coroutine[Any, Any, None], slot: ProviderSlot, session_id: str | None
-    ) -> None:
+    ) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="avatar-session-ender")
         self._tasks[task] = UnendedSession(provider=slot.provider.name, session_id=session_id)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         unended = self._tasks.pop(task)

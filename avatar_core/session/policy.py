@@ -25,6 +25,25 @@ class AvatarPolicy(BaseModel):
     while_joining: Literal["wait", "voice"] = Field(
         "wait", description="Until the avatar is there: hold speech, or use the agent's voice."
     )
+    renew: bool = Field(
+        False,
+        description="Let a successor take over before a session reaches the age at which its"
+        " provider ends it; it is billed beside the other for up to 30 s.",
+    )
+    max_session_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds after which a provider ends a session, where it does not say so or"
+        " ends it sooner than it says; for renew.",
+    )
+    when_room_empty: Literal["keep", "end"] = Field(
+        "keep",
+        description="When everybody has left: keep the avatar, or end it and start it again when"
+        " somebody comes. Either way none is started for an empty room in place of a lost one.",
+    )
+    empty_grace: float = Field(
+        15.0, ge=0, description='Seconds that a room is empty before when_room_empty="end" acts.'
+    )
     max_recoveries: int = Field(
         5,
         ge=0,

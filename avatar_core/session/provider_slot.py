@@ -54,7 +54,7 @@ class ProviderSlot:
         """Return the same candidate for another start, of an avatar with an identity of its own.
 
         Args:
-            number: Which start of the call it is, from 2.
+            number: Which start of this candidate it is in the call, from 2.
         """
         return replace(self, identity=f"{self.identity}-{number}", idempotency_key=uuid.uuid4().hex)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from avatar_core.session.provider_slot import ProviderSlot
@@ -25,7 +26,7 @@ class CandidateRing:
     def __init__(self, slots: Sequence[ProviderSlot]) -> None:
         self._slots = list(slots)
         self._at = 0
-        self._starts = 0
+        self._uses: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -36,10 +37,17 @@ class CandidateRing:
         return self._at == len(self._slots) - 1
 
     def use(self, slot: ProviderSlot) -> None:
-        """Note which one is used now, however it came to be."""
+        """Note which one is used now; one that is not among them gets its place after the last."""
         for number, each in enumerate(self._slots):
             if each.options is slot.options:
                 self._at = number
+                return
+        self._at = min(self._at + 1, len(self._slots))
+        self._slots.insert(self._at, slot)
+
+    def original(self, slot: ProviderSlot) -> ProviderSlot:
+        """Return the candidate that a slot was made ready from."""
+        return next((each for each in self._slots if each.options is slot.options), slot)
 
     def strike(self, slot: ProviderSlot) -> None:
         """Never try this one again: it cannot work as it is configured."""
@@ -48,18 +56,23 @@ class CandidateRing:
         self._at -= 1
 
     def following(self) -> ProviderSlot:
-        """Return the next one, ready for a start of its own.
-
-        Its avatar gets an identity of its own: the one before may still be listed in the room, or
-        come back to it, and one identity cannot be in a room twice.
-        """
+        """Return the next one, ready for a start."""
         self._at = (self._at + 1) % len(self._slots)
         return self.again()
 
     def again(self) -> ProviderSlot:
         """Return the one last used, ready for another start."""
-        self._starts += 1
-        return self._slots[self._at].successor(self._starts + 1)
+        return self.fresh(self._slots[self._at])
+
+    def fresh(self, slot: ProviderSlot) -> ProviderSlot:
+        """Return a candidate ready for a start of its own.
+
+        Its avatar gets an identity that no other had in this call: the one before may still be
+        listed in the room, or come back to it, and one identity cannot be in a room twice.
+        """
+        self._uses[slot.identity] += 1
+        number = self._uses[slot.identity]
+        return slot if number == 1 else slot.successor(number)
 
 
 def pauses(candidates: int) -> Iterator[float]:

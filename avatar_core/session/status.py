@@ -44,6 +44,17 @@ class SessionStatus:
         self._on_change(event)
         return True
 
+    def announce(self, reason: str) -> None:
+        """Tell that another avatar is in the same state now.
+
+        Args:
+            reason: Why, in a few words.
+        """
+        self.reason = reason
+        self._on_change(
+            AvatarStateChangedEvent(old_state=self.state, new_state=self.state, reason=reason)
+        )
+
     def give_up(self, reason: str) -> None:
         """Expect no avatar any more.
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-
-from livekit import rtc
+from collections.abc import Callable, Sequence
 
 from avatar_core.contract.errors import (
     AvatarNotJoinedError,
@@ -34,7 +32,7 @@ class Succession:
 
     Args:
         runs: Who brings avatars in and lets them go.
-        room: The agent's room.
+        audience: Who is there to see an avatar; for nobody none is started.
         route: Where the agent's speech goes.
         policy: Deadlines, and what to do when things go wrong.
         status: The session's state, changed from here.
@@ -44,7 +42,7 @@ class Succession:
         self,
         *,
         runs: AvatarRuns,
-        room: rtc.Room,
+        audience: RoomAudience,
         route: SpeechRoute,
         policy: AvatarPolicy,
         status: SessionStatus,
@@ -53,14 +51,17 @@ class Succession:
         self._route = route
         self._policy = policy
         self._status = status
-        self._audience = RoomAudience(room=room)
-        self._ring = CandidateRing(())
+        self._audience = audience
+        self.ring = CandidateRing(())
+        """The candidates, and which of them is used."""
         self._recovery: asyncio.Task[None] | None = None
         self._taking_over: asyncio.Task[None] | None = None
         self._live_since: float | None = None
         self._failures = 0
         self.current: AvatarRun | None = None
         """The avatar that speaks, or is to."""
+        self.on_live: Callable[[AvatarRun], None] | None = None
+        """Called with each avatar that speaks from now on."""
 
     async def begin(self, slots: Sequence[ProviderSlot]) -> None:
         """Start the first candidate that can be started, and follow it into the room.
@@ -71,22 +72,83 @@ class Succession:
         Raises:
             AvatarError: None could be started.
         """
-        self._ring = CandidateRing(slots)
-        self.current = await self._runs.first_to_start(slots, listener=self)
-        self._ring.use(self.current.slot)
+        self.ring = CandidateRing(slots)
+        self.current = await self._runs.first_to_start(slots, fresh=self.ring.fresh, listener=self)
+        self.ring.use(self.current.slot)
         self._status.to("joining", "the provider made a session")
         self.current.follow()
 
     async def stop(self) -> AvatarRun | None:
         """Start nothing more and follow nobody; returns the one whose session is not ended yet."""
-        for task in (self._recovery, self._taking_over):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+        await self.stop_recovery()
         if self.current is not None:
             await self.current.stop()
         await self._runs.wait_gone()
         return self.current
+
+    # --- a change that was asked for -----------------------------------------------------------
+
+    async def stop_recovery(self) -> None:
+        """Bring nobody in any more to stand in for one that was lost."""
+        for task in (self._recovery, self._taking_over):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    def resume_recovery(self) -> None:
+        """Bring somebody in, if nobody is there."""
+        if self.current is None and not self._status.given_up:
+            self._recovery = asyncio.create_task(self._bring_back(), name="avatar-recovery")
+
+    async def rest(self, reason: str) -> None:
+        """Let the avatar go until ``resume_recovery``; the voice speaks meanwhile.
+
+        Args:
+            reason: Why, in a few words.
+        """
+        await self.stop_recovery()
+        former, self.current = self.current, None
+        if former is not None:
+            self._voice_only(former, reason, expected=True)
+            self._runs.let_go(former, reason)
+
+    async def hand_over(self, run: AvatarRun, reason: str, *, at_boundary: bool) -> None:
+        """Give the word to another avatar that is there, and let the present one go.
+
+        Args:
+            run: Who is to speak.
+            reason: Why, in a few words.
+            at_boundary: When the sentence under way is over, and not in the middle of it.
+        """
+
+        def speaks() -> None:
+            former, self.current = self.current, run
+            self.ring.use(run.slot)
+            if not self._is_live(run):
+                self._note_live(run)
+                self._status.announce(reason)
+            if former is not None:
+                self._runs.relieve(former, reason)
+
+        if run.end is None or run.gone.is_set():
+            raise AvatarNotJoinedError("the avatar left the room before it could speak")
+        if at_boundary:
+            await self._route.use_avatar_at_boundary(run.end, changed=speaks)
+        else:
+            self._route.use_avatar(run.end)
+            speaks()
+
+    async def make_room(self, reason: str) -> None:
+        """Speak by voice and end the present avatar: the next one is refused beside it.
+
+        Args:
+            reason: Why, in a few words.
+        """
+        former = self.current
+        if former is not None:
+            self._voice_only(former, reason, expected=True)
+            self.current = None
+            await self._runs.end_first(former, reason)
 
     # --- what an avatar tells ------------------------------------------------------------------
 
@@ -129,7 +191,8 @@ class Succession:
             return
         reason = f"the avatar did not join within {self._policy.join_timeout:g} s"
         self._voice_only(run, reason)
-        if not self._ring.is_last:
+        if not self.ring.is_last:
+            self._runs.note_late(run)
             self._replace(run, reason)
 
     # --- how -----------------------------------------------------------------------------------
@@ -146,8 +209,13 @@ class Succession:
         """Note that it speaks from now on."""
         if not self._status.to("live", f"{run.identity or run.provider} is in the room"):
             return False
-        self._live_since = time.monotonic()
+        self._note_live(run)
         return True
+
+    def _note_live(self, run: AvatarRun) -> None:
+        self._live_since = time.monotonic()
+        if self.on_live is not None:
+            self.on_live(run)
 
     def _voice_only(
         self,
@@ -188,24 +256,26 @@ class Succession:
             self._failures = 0
         self.current = None
         self._runs.let_go(run, reason)
-        recovery = self._bring_back() if when_speech_begins else self._recover()
+        recovery = self._bring_back(with_speech=True) if when_speech_begins else self._recover()
         self._recovery = asyncio.create_task(recovery, name="avatar-recovery")
 
-    async def _bring_back(self) -> None:
-        """Start the same avatar again with the next sentence; if it fails, it is as any loss."""
-        await self._route.wait_for_speech()
-        if not await self._start_another(self._ring.again()):
+    async def _bring_back(self, *, with_speech: bool = False) -> None:
+        """Start the same avatar again; if that fails, it is as any loss."""
+        if with_speech:
+            await self._route.wait_for_speech()
+        await self._audience.wait()
+        if not len(self.ring) or not await self._start_another(self.ring.again()):
             await self._recover()
 
     async def _recover(self) -> None:
         """Start another avatar, until one is in the room with its video."""
-        for pause in pauses(len(self._ring)):
-            if self._failures >= self._policy.max_recoveries or not len(self._ring):
+        for pause in pauses(len(self.ring)):
+            if self._failures >= self._policy.max_recoveries or not len(self.ring):
                 break
             await asyncio.sleep(pause)
             await self._audience.wait()
             self._failures += 1
-            if await self._start_another(self._ring.following()):
+            if await self._start_another(self.ring.following()):
                 return
         logger.error("no avatar can be started any more in this call; the agent keeps its voice")
         self._status.give_up("no avatar can be started any more")
@@ -215,7 +285,7 @@ class Succession:
             run = await self._runs.bring(slot, listener=self)
         except (ConfigurationError, ProviderAuthError) as exc:
             logger.error("an avatar provider cannot be used any more in this call: %s", exc)
-            self._ring.strike(slot)
+            self.ring.strike(slot)
             return False
         except (ProviderError, AvatarNotJoinedError) as exc:
             logger.warning("another avatar could not be brought into the call: %s", exc)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from avatar_core import AvatarPolicy, AvatarSession, Provider
+from avatar_core import AvatarNotJoinedError, AvatarPolicy, AvatarSession, Provider
 from avatar_core.testing.call_stage import CallStage
 from tests.calls.avatar_in_call import SMALL_FACE
 from tests.calls.playback_log import PlaybackLog
@@ -45,7 +45,10 @@ async def test_the_next_candidate_joins_where_the_first_never_does(stage: CallSt
         handle = stage.agent_session.say("by the second", audio=sweep(seconds=1.0))
         await asyncio.wait_for(handle.wait_for_playout(), 15)
         assert stage.viewer.heard[avatar.avatar_identity].loud_seconds() > 0.5
-        assert [attempt.error for attempt in avatar.attempts] == [None, None]
+        late, joined = avatar.attempts
+        assert isinstance(late.error, AvatarNotJoinedError)
+        assert late.duration >= 1.5
+        assert joined.error is None
     assert await stage.identities() == ["agent", "viewer"]
 
 

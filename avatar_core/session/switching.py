@@ -1,0 +1,205 @@
+"""Another avatar because it was asked for: switching, standing by, renewal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from avatar_core.contract.errors import (
+    AvatarNotJoinedError,
+    ProviderQuotaError,
+    SessionStateError,
+)
+from avatar_core.log import logger
+from avatar_core.session.avatar_run import AvatarRun
+from avatar_core.session.avatar_runs import AvatarRuns
+from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.status import SessionStatus
+from avatar_core.session.succession import Succession
+
+T = TypeVar("T")
+
+
+class Switching:
+    """Makes before it breaks: the next avatar is in the room before the present one goes.
+
+    Args:
+        runs: Who brings avatars in and lets them go.
+        succession: Who speaks.
+        status: The session's state.
+    """
+
+    def __init__(self, *, runs: AvatarRuns, succession: Succession, status: SessionStatus) -> None:
+        self._runs = runs
+        self._succession = succession
+        self._status = status
+        self._one_at_a_time = asyncio.Lock()
+        self._standing_by: set[AvatarRun] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def prepare(self, slot: ProviderSlot) -> AvatarRun:
+        """Bring an avatar into the room and let it wait there.
+
+        Raises:
+            SessionStateError: The avatar session does not run.
+            AvatarError: It could not be brought in.
+        """
+        self._must_run()
+        run = await self._own(
+            self._runs.bring(self._succession.ring.fresh(slot), listener=self._succession)
+        )
+        self._standing_by.add(run)
+        return run
+
+    def dismiss(self, run: AvatarRun) -> None:
+        """End one that stands by; one that speaks, or has spoken, is left alone."""
+        if run in self._standing_by:
+            self._standing_by.discard(run)
+            self._runs.let_go(run, "it was not needed")
+
+    async def switch(self, slot: ProviderSlot, *, at_boundary: bool) -> None:
+        """Bring an avatar in and give it the word; if that fails, the present one stays.
+
+        Raises:
+            SessionStateError: The avatar session does not run.
+            AvatarError: It could not be brought in.
+        """
+
+        async def change() -> None:
+            run = await self._bring(slot)
+            await self._hand_over(run, at_boundary=at_boundary)
+
+        await self._own(self._change(change))
+
+    async def renew(self, slot: ProviderSlot, *, boundary_until: float) -> None:
+        """Switch at a boundary if one comes in time, and in the middle of a sentence if not.
+
+        Args:
+            slot: Who is to speak.
+            boundary_until: Unix time until which a boundary is waited for.
+
+        Raises:
+            AvatarError: It could not be brought in; the present one stays.
+        """
+        run = await self.prepare(slot)
+        try:
+            await asyncio.wait_for(
+                self.switch_to(run, at_boundary=True), max(0.0, boundary_until - time.time())
+            )
+        except AvatarNotJoinedError:
+            raise  # it is a TimeoutError too
+        except asyncio.TimeoutError:
+            if run is not self._succession.current:  # it may have got the word just then
+                await self.switch_to(run, at_boundary=False)
+        finally:
+            self.dismiss(run)
+
+    async def switch_to(self, run: AvatarRun, *, at_boundary: bool) -> None:
+        """Give the word to one that stands by.
+
+        Raises:
+            SessionStateError: It does not stand by, or the avatar session does not run.
+            AvatarNotJoinedError: It has left the room.
+        """
+
+        async def change() -> None:
+            if run not in self._standing_by:
+                raise SessionStateError("this stand-by was used or closed before: prepare another")
+            await self._hand_over(run, at_boundary=at_boundary)
+
+        await self._own(self._change(change))
+
+    async def stop(self) -> None:
+        """Change nothing any more, and let nobody stand by."""
+        self._closed = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for run in list(self._standing_by):
+            self.dismiss(run)
+
+    async def _own(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something that ends with the avatar session, and with its caller."""
+        task = asyncio.create_task(work, name="avatar-switch")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        if task.cancelled():
+            raise SessionStateError("the avatar session was closed meanwhile")
+        return task.result()
+
+    async def _change(self, change: Callable[[], Awaitable[None]]) -> None:
+        """One change at a time; nobody is brought in meanwhile in place of one that was lost."""
+        async with self._one_at_a_time:
+            self._must_run()
+            await self._succession.stop_recovery()
+            try:
+                await change()
+            finally:
+                if not self._closed:
+                    self._succession.resume_recovery()
+
+    async def _bring(self, slot: ProviderSlot) -> AvatarRun:
+        """Bring one in beside the present one, or in its place where its provider wants that."""
+        succession = self._succession
+        fresh = succession.ring.fresh(slot)
+        present = succession.current
+        same = present is not None and present.slot.provider is slot.provider
+        alone = slot.provider.info.capabilities.concurrent_sessions == 1
+        if not (same and alone):
+            try:
+                return await self._runs.bring(fresh, listener=succession)
+            except ProviderQuotaError:
+                if not same:
+                    raise
+                fresh = succession.ring.fresh(slot)
+        logger.info(
+            "a second session is refused: the avatar goes before the next one comes",
+            extra={"provider": slot.provider.name},
+        )
+        await succession.make_room("its provider allows no second session beside it")
+        return await self._runs.bring(fresh, listener=succession)
+
+    async def _hand_over(self, run: AvatarRun, *, at_boundary: bool) -> None:
+        """Give the word to one that is there; one that goes before it has it is ended."""
+        succession = self._succession
+        speaking = asyncio.create_task(
+            succession.hand_over(run, "switched", at_boundary=at_boundary),
+            name="avatar-hand-over",
+        )
+        going = asyncio.create_task(run.gone.wait(), name="avatar-hand-over-gone")
+        try:
+            await asyncio.wait({speaking, going}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if run is not succession.current and run not in self._standing_by:
+                self._runs.let_go(run, "the switch to it was cancelled")
+            raise
+        finally:
+            for task in (speaking, going):
+                task.cancel()
+            await asyncio.wait({speaking, going})
+            if run is succession.current:
+                self._standing_by.discard(run)
+        if run is succession.current:
+            return
+        self._standing_by.discard(run)
+        self._runs.let_go(run, "it left the room")
+        error = None if speaking.cancelled() else speaking.exception()
+        raise error or AvatarNotJoinedError("the avatar left the room before it could speak")
+
+    def _must_run(self) -> None:
+        if self._closed or self._status.state not in ("joining", "live", "voice_only"):
+            raise SessionStateError(
+                f"this avatar session is {self._status.state}: switch() and prepare() need one"
+                " that was started and is not closed"
+            )
