@@ -6,7 +6,7 @@ import asyncio
 
 from livekit.agents.voice.room_io import RoomOptions
 
-from avatar_core import AvatarPolicy, AvatarSession
+from avatar_core import AvatarPolicy, AvatarSession, AvatarStateChangedEvent
 from avatar_core.testing.call_stage import CallStage
 from avatar_core.testing.viewer import RecordingViewer
 from tests.calls.avatar_in_call import SMALL_FACE
@@ -19,7 +19,12 @@ POLICY = AvatarPolicy(when_room_empty="end", empty_grace=0.5)
 
 async def until_state(stage: CallStage, avatar: AvatarSession, state: str) -> None:
     reached = asyncio.Event()
-    avatar.on("state_changed", lambda event: event.new_state == state and reached.set())
+
+    def look(event: AvatarStateChangedEvent) -> None:
+        if event.new_state == state:
+            reached.set()
+
+    avatar.on("state_changed", look)
     if avatar.state != state:
         await asyncio.wait_for(reached.wait(), 20)
 

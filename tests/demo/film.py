@@ -78,6 +78,11 @@ def read_sound(path: Path) -> npt.NDArray[np.int16]:
     return np.concatenate(chunks)
 
 
+SAME_SPEECH = 0.45
+"""Similarity from which on it is the same: another text's is at most 0.26, and on a busy machine
+the holes and stretches of a receiver took up to half of it."""
+
+
 def similarity(film: npt.NDArray[np.int16], sent: npt.NDArray[np.int16]) -> tuple[float, float]:
     """Find one sound in another.
 

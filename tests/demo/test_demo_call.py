@@ -18,7 +18,7 @@ from avatar_core.demo.command import DemoRequest, NothingReceivedError, run_demo
 from avatar_core.demo.speech import synthesize
 from avatar_core.demo.timeline import Timeline
 from avatar_core.livekit_server import LiveKitServer
-from tests.demo.film import RATE, read_film, read_sound, similarity
+from tests.demo.film import RATE, SAME_SPEECH, read_film, read_sound, similarity
 from tests.demo.sounds import melody, write_sound
 
 Run = Callable[..., Timeline]
@@ -77,8 +77,8 @@ def test_the_film_shows_a_moving_mouth_and_holds_the_speech_that_was_sent(
 
     spoken, at = similarity(film.samples, sent(TEXT, tmp_path))
     played, later = similarity(film.samples, read_sound(tune))
-    assert spoken > 0.6
-    assert played > 0.6
+    assert spoken > SAME_SPEECH
+    assert played > SAME_SPEECH
     first, second = timeline.segments
     assert at == pytest.approx((first.heard_at or 0) - timeline.recording_at, abs=0.3)
     assert later > at + first.seconds
@@ -132,7 +132,7 @@ def test_an_interruption_cuts_the_sound_and_the_next_segment_is_whole(
     )
     assert len(silent) == 0 or np.abs(silent).max() < 1000
     assert not whole.interrupted
-    assert similarity(film.samples, sent(TEXT, tmp_path))[0] > 0.6
+    assert similarity(film.samples, sent(TEXT, tmp_path))[0] > SAME_SPEECH
     assert any("interrupted" in event for _, event in timeline.events)
 
 
@@ -140,7 +140,7 @@ def test_without_an_avatar_the_film_has_the_agents_voice(run: Run, tmp_path: Pat
     timeline = run(TEXT, provider="off", options=())
 
     film = read_film(tmp_path / "film.mp4")
-    assert similarity(film.samples, sent(TEXT, tmp_path))[0] > 0.6
+    assert similarity(film.samples, sent(TEXT, tmp_path))[0] > SAME_SPEECH
     assert film.motion.max() < 1
     assert abs(film.video_seconds - film.audio_seconds) < 0.1
     assert timeline.joined_at is None

@@ -13,7 +13,7 @@ from livekit import api, rtc
 from avatar_core.demo.speech import synthesize
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.viewer import RecordingViewer
-from tests.demo.film import RATE, similarity
+from tests.demo.film import RATE, SAME_SPEECH, similarity
 from tests.examples.agent_process import agent_process, caller
 
 AVATAR = "mock-avatar-agent"
@@ -65,7 +65,7 @@ def _says(viewer: RecordingViewer, text: str) -> bool:
     wanted = _resampled(
         rtc.AudioResampler(speech.sample_rate, RATE), speech.samples, speech.sample_rate
     )
-    return similarity(heard, wanted)[0] > 0.6
+    return similarity(heard, wanted)[0] > SAME_SPEECH
 
 
 def _resampled(
