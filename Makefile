@@ -2,7 +2,13 @@
 # Python 3.10 or later and nothing else; PYTHON=/path/to/python3.12 chooses the Python.
 BIN = .venv/bin
 
-.PHONY: help demo test test-versions lint format types docs bench lock setup clean
+# Compiled once and kept here, also where the environment wants no __pycache__: the tests start
+# hundreds of Pythons, and compiling what LiveKit imports takes each of them more than a second.
+PYTHONPYCACHEPREFIX = $(CURDIR)/.bytecode_cache
+export PYTHONPYCACHEPREFIX
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test chaos test-versions lint format types docs bench lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -13,6 +19,9 @@ demo: setup ## Hear and see an agent talk through an avatar: demo.mp4 (ARGS="--s
 
 test: setup ## Run the whole test suite on a real LiveKit server (ARGS="-k name", JOBS=4)
 	@sh scripts/test.sh $(ARGS)
+
+chaos: setup ## Let things go wrong in 200 calls and write reports/chaos (ARGS="--calls 50 --seed 2")
+	@sh scripts/chaos.sh $(ARGS)
 
 test-versions: setup ## Run the fast tests and one real call on every Python 3.10-3.13 found
 	@$(BIN)/python scripts/test_versions.py
@@ -41,4 +50,4 @@ setup: ## Make or refresh .venv; every other command does it by itself
 	@"$${PYTHON:-python3}" scripts/setup.py
 
 clean: ## Remove .venv and everything the commands wrote
-	@rm -rf .venv dist site reports htmlcov .coverage .coverage.* .*_cache demo-out
+	@rm -rf .venv node_modules dist site reports htmlcov .coverage .coverage.* .*_cache demo-out

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -15,20 +17,28 @@ import pytest
 
 # Settings of whoever runs the tests must not choose a provider, a server or a bill.
 _SETTINGS = ("AVATAR_", "LIVEKIT_", "PROTOFACE_")
-# Says where the server's executable is; the server itself is always one of the tests' own.
-_KEPT = {"AVATAR_LIVEKIT_SERVER"}
+# Say where an executable is; what runs is always the tests' own.
+_KEPT = {"AVATAR_LIVEKIT_SERVER", "AVATAR_BROWSER"}
 # Of the run itself: a test that starts make or pytest starts another run.
 _OF_THE_RUN = {"DESELECTED_TESTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ADDOPTS", "REPORT"}
 _GRACE_SECONDS = 2.0
 _ROOT = Path(__file__).parent
 # Tests that hear and see in real time: on a busy machine the media arrive late or patched up by the
 # receiver's concealment. They get another try; a promise that is broken fails every one.
-_REAL_TIME = {"benchmarks", "calls", "demo", "examples", "worker", "protoface"}
-_TRIES = 3
+_REAL_TIME = {
+    "benchmarks", "browser", "calls", "demo", "examples", "liveness", "scaffold", "worker", "mock",
+    "protoface",
+}  # fmt: skip
+# Of these only the tests that use a LiveKit server: the others have no media that could be late.
+_PARTLY_REAL_TIME = {"mock", "protoface", "scaffold"}
+# Inside a network of its own it is the test around it that gets them.
+_TRIES = 1 if "OWN_NETWORK_OF_TESTS" in os.environ else 3
 # Long, or about the tree and not about Python: of these only what is marked itself runs on every
 # Python that is claimed, the rest on one.
 _ONE_PYTHON = {
-    "benchmarks", "calls", "demo", "docs", "examples", "face", "house", "protoface", "worker",
+    "benchmarks", "browser", "calls", "chaos", "demo", "docs", "examples", "face", "house",
+    "liveness", "protoface", "scaffold", "test_broken_providers.py", "test_conformance.py",
+    "worker",
 }  # fmt: skip
 # multiprocessing keeps one of each per process on purpose, until that process ends.
 _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
@@ -38,11 +48,20 @@ _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.fork
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Nothing is written into the journal of whoever runs the tests, not by a fixture of a wider scope
+# either; each test has a state folder of its own.
+os.environ["AVATAR_JOURNAL"] = "off"
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_outside(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for name in os.environ:
         if name in _OF_THE_RUN or (name.startswith(_SETTINGS) and name not in _KEPT):
             monkeypatch.delenv(name)
+    state = tmp_path_factory.getbasetemp() / "state" / uuid.uuid4().hex
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
 
 
 @pytest.fixture(autouse=True)
@@ -79,13 +98,25 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     folder = item.path.relative_to(_ROOT).parts
     if not _ONE_PYTHON & set(folder):
         item.add_marker("every_python")
-    # The provider's tests without a room have no media that could be late.
-    hears = folder[1] != "protoface" or "livekit_server" in getattr(item, "fixturenames", ())
-    if folder[1] in _REAL_TIME and hears:
+    uses_server = "livekit_server" in getattr(item, "fixturenames", ())
+    if folder[1] in _REAL_TIME and (folder[1] not in _PARTLY_REAL_TIME or uses_server):
         item.add_marker(pytest.mark.flaky(reruns=_TRIES - 1))
     # First in the list: set up before the test's own fixtures, so torn down after them.
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
         item.fixturenames.insert(0, "_no_task_left_behind")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # They take minutes, or a pytest of their own: begun last, they would be waited for.
+    long = ("timeout", "own_network")
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in long))
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays, and the collector need not look at it at every turn: a
+    # tenth of the time of a test with a call.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

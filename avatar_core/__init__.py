@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         WorkerToken,
     )
     from avatar_core.contract.options import Env, ProviderOptions
+    from avatar_core.contract.session_record import SessionRecord
     from avatar_core.discovery.default import (
         get_provider,
         list_providers,
@@ -105,6 +106,7 @@ _HOME = {
         "Env",
         "ProviderOptions",
     ),
+    "avatar_core.contract.session_record": ("SessionRecord",),
     "avatar_core.discovery.default": (
         "get_provider",
         "list_providers",
@@ -160,6 +162,7 @@ __all__ = [
     "ProviderTimeoutError",
     "ProviderUnavailableError",
     "RoomAddress",
+    "SessionRecord",
     "SessionStateError",
     "Sink",
     "StandBy",

@@ -16,8 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from avatar_core.livekit_server import LiveKitServer
 from benchmarks.avatar_cost import many_avatars, one_avatar
 from benchmarks.call_times import first_frames, lip_sync, milliseconds, picture_rates, speech_times
+from benchmarks.loss_times import losses
 from benchmarks.protoface_parts import PARTS as PROTOFACE_PARTS
 from benchmarks.protoface_parts import QUICK, Row
+from benchmarks.switch_times import switches
 
 
 async def speech(server: LiveKitServer) -> list[Row]:
@@ -112,6 +114,41 @@ async def many(server: LiveKitServer) -> list[Row]:
     ]
 
 
+async def lost(server: LiveKitServer) -> list[Row]:
+    rows = []
+    for fault, missed in (await losses(server)).items():
+        values = [
+            milliseconds([getattr(each, name) for each in missed])
+            for name in ("silence", "lost", "repeated")
+        ]
+        rows.append(
+            (
+                f"an avatar that is {fault} in mid-sentence: silence, ms",
+                values[0],
+                f"of the sentence not heard {values[1]}, heard twice {values[2]}",
+                "1000; 300",
+            )
+        )
+    return rows
+
+
+async def switch(server: LiveKitServer) -> list[Row]:
+    found = await switches(server)
+    values = {
+        name: milliseconds([getattr(each, name) for each in found])
+        for name in ("silence", "together", "lost", "repeated")
+    }
+    return [
+        (
+            "a switch in mid-sentence: silence, ms",
+            values["silence"],
+            f"both heard {values['together']}; of the sentence not heard {values['lost']},"
+            f" heard twice {values['repeated']}",
+            "100",
+        )
+    ]
+
+
 PARTS: dict[str, Callable[[LiveKitServer], Awaitable[list[Row]]]] = {
     "speech": speech,
     "start": start,
@@ -119,6 +156,8 @@ PARTS: dict[str, Callable[[LiveKitServer], Awaitable[list[Row]]]] = {
     "sync": sync,
     "cost": cost,
     "many": many,
+    "lost": lost,
+    "switch": switch,
     **PROTOFACE_PARTS,
 }
 

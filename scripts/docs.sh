@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 # An announcement of the theme's authors, not a finding about this site.
 NO_MKDOCS_2_WARNING=1
 export NO_MKDOCS_2_WARNING
+.venv/bin/python -m scripts.hook_reference
 if [ "${1:-}" = serve ]; then
     exec .venv/bin/mkdocs serve
 fi

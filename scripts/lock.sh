@@ -1,5 +1,6 @@
 #!/bin/sh
-# Refresh requirements/dev.txt from the pyproject.toml files: sh scripts/lock.sh [--upgrade]
+# Refresh requirements/dev.txt from the pyproject.toml files, and package-lock.json from
+# package.json: sh scripts/lock.sh [--upgrade]
 # Exact versions and hashes without a single address, unlike uv.lock, which is not committed.
 # What is locked stays as it is unless pyproject.toml asks for another, or --upgrade for the newest.
 set -eu
@@ -31,8 +32,10 @@ done
 compile pyproject.toml requirements/dev.txt "$@"
 
 # Tools pinned by hand: only their hashes are filled in.
-for pinned in requirements/uv.txt avatar_core/livekit_server/go_toolchain.txt; do
+for pinned in requirements/uv.txt requirements/node.txt \
+    avatar_core/livekit_server/go_toolchain.txt; do
     sed -n 's/^\([a-z-]*==[^ ]*\).*/\1/p' "$pinned" >"$scratch/pinned.in"
     compile "$scratch/pinned.in" "$pinned"
 done
+.venv/bin/python -m scripts.node_packages lock
 echo "locked: $(grep -c '==' requirements/dev.txt) packages in requirements/dev.txt"

@@ -9,6 +9,8 @@ bin=.venv/bin
 
 # Shows its progress here, once, instead of in every test process.
 "$bin/python" -m avatar_core.livekit_server >/dev/null
+"$bin/python" -m scripts.browser
+"$bin/python" -m scripts.network_tools
 
 set -- "--numprocesses=${JOBS:-3}" --dist=worksteal "$@"
 if [ -n "${REPORT:-}" ]; then

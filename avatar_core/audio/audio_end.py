@@ -41,6 +41,8 @@ class AudioEnd:
         self.mono = mono
         self.stop_timeout = stop_timeout
         self.on_failure = on_failure
+        self.say_rest_again: Callable[[], None] | None = None
+        """Set by who feeds it; to be called when part of what it was given got lost on the way."""
 
     def converter(self) -> FrameConverter:
         """Return a converter for one run: resamplers keep state between frames."""

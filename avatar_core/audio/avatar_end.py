@@ -11,6 +11,7 @@ from livekit.agents.voice.io import AudioOutput, PlaybackFinishedEvent
 from avatar_core.audio.audio_end import AudioEnd
 from avatar_core.audio.discard_output import DiscardOutput
 from avatar_core.audio.once import Once
+from avatar_core.audio.reception import Reception
 from avatar_core.audio.stream_sender import StreamSender
 from avatar_core.contract.audio_routes import AudioRoute, DataStream, Sink
 
@@ -26,6 +27,9 @@ class AvatarEnd(AudioEnd):
         audio: How speech reaches it.
         report_lag: Seconds by which its playback reports lag.
         on_failure: Called when it cannot be sent to any more.
+        on_silence: Called when it has reported what it played, and does so no more; with the
+            unix time since when nothing was heard, where a segment is still to be said.
+        reception: What the agent receives of it.
     """
 
     def __init__(
@@ -35,13 +39,21 @@ class AvatarEnd(AudioEnd):
         audio: AudioRoute,
         report_lag: float,
         on_failure: Callable[[Exception], None],
+        on_silence: Callable[[float | None], None] | None = None,
+        reception: Reception | None = None,
     ) -> None:
         self._sender: StreamSender | None = None
         self._ready_once: Once | None = None
         timeout = 1.0
         if isinstance(audio, DataStream):
             self._sender = StreamSender(
-                room=room, route=audio, report_lag=report_lag, on_failure=on_failure
+                room=room,
+                route=audio,
+                report_lag=report_lag,
+                on_failure=on_failure,
+                on_silence=on_silence,
+                on_part_lost=self._part_is_lost,
+                reception=reception,
             )
             output: AudioOutput = self._sender
             timeout = audio.clear_timeout + report_lag + STOP_MARGIN
@@ -73,10 +85,20 @@ class AvatarEnd(AudioEnd):
         self._silent_since = time.time()
         self._finished += 1
 
-    def give_up(self) -> None:
-        """Expect no report any more: the avatar is gone; how far it got is estimated."""
+    def _part_is_lost(self) -> None:
+        if self.say_rest_again is not None:
+            self.say_rest_again()
+        else:
+            self.give_up()
+
+    def give_up(self, *, silent_since: float | None = None) -> None:
+        """Expect no report any more: the avatar is gone; how far it got is estimated.
+
+        Args:
+            silent_since: Unix time from which nothing of it was heard; None for now.
+        """
         if self._sender is not None:
-            self._sender.give_up()
+            self._sender.give_up(silent_since=silent_since)
 
     async def aclose(self) -> None:
         """Silence the avatar and give back what sending to it needed.

@@ -12,7 +12,9 @@ from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 from avatar_core.audio.audio_end import AudioEnd
 from avatar_core.audio.segment import Segment
 from avatar_core.audio.segment_run import RunResult, SegmentRun
+from avatar_core.audio.speech_progress import SpeechUnderWay
 from avatar_core.log import logger
+from avatar_core.timed_wait import event_within
 
 UNHEARD_LIMIT = 60.0
 """Seconds of unheard speech above which ``capture_frame`` waits: a fast TTS pushes minutes."""
@@ -72,10 +74,8 @@ class FrontSink(AudioOutput):
         # wrappers have not counted it either.
         while self._must_wait():
             self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), timeout=0.25)
-            except asyncio.TimeoutError:
-                continue  # playback itself makes room, and nobody reports it while it goes on
+            # Playback itself makes room, and nobody reports it while it goes on.
+            await event_within(self._changed, 0.25)
         await asyncio.sleep(BREATH if self._is_ahead() else 0)
         await super().capture_frame(frame)
         if self._open is None:
@@ -125,6 +125,10 @@ class FrontSink(AudioOutput):
     def idle(self) -> bool:
         """No segment is pending or about to be: the sink can go in or out of the chain."""
         return not self._segments and not self._entered
+
+    def speech_at(self, end: AudioEnd) -> SpeechUnderWay | None:
+        """What an end is saying now; None if it says nothing."""
+        return self._run.speech if self._run is not None and self._run.end is end else None
 
     def use(self, end: AudioEnd | None) -> None:
         """Play at another end from now on; a segment under way is continued there.

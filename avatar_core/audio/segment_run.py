@@ -15,6 +15,7 @@ from livekit.agents.voice.io import (
 
 from avatar_core.audio.audio_end import AudioEnd, heard_since
 from avatar_core.audio.segment import Segment
+from avatar_core.audio.speech_progress import SpeechProgress, SpeechUnderWay
 from avatar_core.log import logger
 
 FAILURE_GRACE = 0.2
@@ -62,6 +63,7 @@ class SegmentRun:
         self._on_started = on_started
         self._on_progress = on_progress
         self._fed = 0.0
+        self._speech = SpeechProgress()
         self._started_at: float | None = None
         self._progressed = 0.0
         self._stopping = False
@@ -78,12 +80,18 @@ class SegmentRun:
         """Seconds of the segment heard so far, as far as can be told now."""
         return self.base + max(self._progressed, heard_since(self._started_at, self._fed))
 
+    @property
+    def speech(self) -> SpeechUnderWay | None:
+        """What is being said now; None if nothing was fed, or all that was is over."""
+        return None if self._is_over else self._speech.now(started_at=self._started_at)
+
     async def play(self) -> RunResult:
         """Feed the end and return when it has played everything or stopped."""
         output = self.end.output
         output.on("playback_started", self._handle_started)
         output.on("playback_progressed", self._handle_progress)
         output.on("playback_finished", self._handle_finished)
+        self.end.say_rest_again = self.stop
         self._feed_task = asyncio.create_task(self._feed(), name="avatar-front-sink-feed")
         try:
             return await self._done
@@ -91,6 +99,7 @@ class SegmentRun:
             output.off("playback_started", self._handle_started)
             output.off("playback_progressed", self._handle_progress)
             output.off("playback_finished", self._handle_finished)
+            self.end.say_rest_again = None
             if self._give_up_timer is not None:
                 self._give_up_timer.cancel()
             if not self._feed_task.done():
@@ -209,6 +218,7 @@ class SegmentRun:
         if frame.samples_per_channel:
             await self.end.output.capture_frame(frame)
             self._fed += frame.duration
+            self._speech.add(frame)
 
     def _handle_started(self, event: PlaybackStartedEvent) -> None:
         if self._started_at is None:

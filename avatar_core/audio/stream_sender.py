@@ -9,12 +9,16 @@ from collections.abc import Callable
 from livekit import rtc
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
-from avatar_core.audio.audio_end import heard_since
+from avatar_core.audio.alarm import Alarm
+from avatar_core.audio.hush import Hush
 from avatar_core.audio.playback_rpc import (
     PlaybackDispatcher,
     PlaybackListener,
     PlaybackReport,
 )
+from avatar_core.audio.reception import NoReception, Reception
+from avatar_core.audio.sent_segment import SentSegment
+from avatar_core.audio.stream_break import StreamBreak
 from avatar_core.audio.stream_writer import StreamWriter
 from avatar_core.contract.audio_routes import DataStream
 from avatar_core.log import logger
@@ -29,9 +33,16 @@ LAST_SOUND = 0.25
 """Seconds that the last sound takes to listeners: of a track that is taken away before, they drop
 what they have buffered, and 0.15 to 0.3 s of the sentence are heard by nobody."""
 
-CUT_OFF_GRACE = 0.5
+CUT_OFF_GRACE = 1.5
 """Seconds in which an avatar that cut a segment off unasked may turn out to have left: then the
 rest is still to be said."""
+
+STALL = 0.5
+"""Seconds by which the event loop is late for a deadline if it stood still: then what has arrived
+meanwhile is yet to be looked at."""
+
+SHORT = 0.3
+"""Seconds by which a segment that was played to its end may seem shorter than what was sent."""
 
 
 class StreamSender(AudioOutput):
@@ -44,6 +55,13 @@ class StreamSender(AudioOutput):
         route: Whom to send to, and how.
         report_lag: Seconds by which the provider's reports lag behind the sound.
         on_failure: Called when the room refuses what is sent; the segment counts as cut off.
+        on_silence: Called when a report is overdue of an avatar that has sent some before. One
+            that never sent any is taken as it is, and its positions are estimated. It is given
+            the unix time since when nothing was heard, where the segment was not begun either:
+            give it up, for another end to say; None where it is over.
+        on_part_lost: Called when the way to the avatar was made anew and part of the segment got
+            lost on it: clear the segment, and send what is reported unheard as another one.
+        reception: What the agent receives of it.
     """
 
     def __init__(
@@ -53,6 +71,9 @@ class StreamSender(AudioOutput):
         route: DataStream,
         report_lag: float = 0.0,
         on_failure: Callable[[Exception], None] | None = None,
+        on_silence: Callable[[float | None], None] | None = None,
+        on_part_lost: Callable[[], None] | None = None,
+        reception: Reception | None = None,
     ) -> None:
         super().__init__(
             label="AvatarStreamSender",
@@ -63,6 +84,10 @@ class StreamSender(AudioOutput):
         self._route = route
         self._report_lag = report_lag
         self._on_failure = on_failure
+        self._on_silence = on_silence
+        self._on_part_lost = on_part_lost or self.give_up
+        self._reception = reception or NoReception()
+        self._reports_starts = self._reports_ends = False
         self._writer = StreamWriter(
             room=room,
             identity=route.identity,
@@ -70,18 +95,20 @@ class StreamSender(AudioOutput):
             on_refused=self._refused,
             on_failure=self._failed,
         )
-        self._timer: asyncio.TimerHandle | None = None
-        self._start_timer: asyncio.TimerHandle | None = None
+        self._break = StreamBreak(
+            room=room,
+            identity=route.identity,
+            reception=self._reception,
+            on_break=self._broke,
+            on_return=self._returned,
+        )
+        self._break.start()
+        self._overdue = Alarm()
+        self._unstarted = Alarm()
+        self._hush = Hush(reception=self._reception, on_hush=self._hushed)
         self._begun = False
         self._over = asyncio.Event()
-        self._pushed = 0.0
-        self._begun_at = 0.0
-        self._ends_at = 0.0
-        self._flushed = False
-        self._cleared = False
-        self._cut_off_at: float | None = None
-        self._first_sent_at: float | None = None
-        self._started_at: float | None = None
+        self._segment = SentSegment()
         self._unanswered = 0
         self._stop_listening = PlaybackDispatcher.of(room.local_participant).listen(
             route.identity,
@@ -96,35 +123,37 @@ class StreamSender(AudioOutput):
         if not self._begun:
             self._begin()
             self._writer.open(frame)
-        self._pushed += frame.duration
-        # Sound that comes late is played late: the end moves on with it.
-        self._ends_at = max(self._ends_at, time.time()) + frame.duration
+        self._segment.add(frame.duration)
         self._writer.write(frame)
 
     def flush(self) -> None:
         """End the segment: the stream is closed behind what is queued."""
         super().flush()
-        if self._begun and not self._flushed:
-            self._flushed = True
+        if self._begun and not self._segment.flushed:
+            self._segment.flushed = True
             self._writer.close()
             self._watch_for_report()
 
     def clear_buffer(self) -> None:
         """Drop what is queued and tell the avatar to be silent."""
-        if not self._begun or self._cleared:
+        if not self._begun or self._segment.cleared:
             return
-        if self._cut_off_at is not None:
-            self.give_up()  # it is silent already, and has said how far it got
-            return
-        self._cleared = True
+        if self._segment.cut_off_at is not None:
+            return self.give_up()  # it is silent already, and has said how far it got
+        self._segment.cleared = True
         self._writer.clear()
-        self._set_timer(self._route.clear_timeout + self._report_lag, self._report_is_missing)
+        self._hush.listen(started_at=self._segment.started_at)
+        self._overdue.set(self._route.clear_timeout + self._report_lag, self._report_is_missing)
 
-    def give_up(self) -> None:
-        """Expect no report any more: the avatar is gone; how far it got is estimated."""
+    def give_up(self, *, silent_since: float | None = None) -> None:
+        """Expect no report any more: the avatar is gone; how far it got is estimated.
+
+        Args:
+            silent_since: Unix time from which nothing of it was heard; None for now.
+        """
         self._writer.drop()
         if self._begun:
-            self._settle(position=self._estimate(), interrupted=True)
+            self._settle(position=self._segment.estimate(silent_since), interrupted=True)
 
     async def aclose(self) -> None:
         """Silence the avatar and stop; a segment under way is reported cut off."""
@@ -134,122 +163,162 @@ class StreamSender(AudioOutput):
             await self._over.wait()
             await asyncio.sleep(LAST_SOUND)
         self._stop_listening()
+        self._break.stop()
         await self._writer.aclose()
         self.give_up()
-        self._set_timer(None)
+        self._overdue.cancel()
 
     # --- one segment ----------------------------------------------------------------------------
 
     def _begin(self) -> None:
         self._begun = True
         self._over.clear()
-        self._pushed = 0.0
-        self._begun_at = time.time()
-        self._ends_at = 0.0
-        self._flushed = self._cleared = False
-        self._first_sent_at = self._started_at = self._cut_off_at = None
+        self._segment = SentSegment()
+        self._break.begin()
 
     def _settle(self, *, position: float, interrupted: bool) -> None:
         self._begun = False
         self._over.set()
-        self._set_timer(None)
-        self._stop_start_timer()
+        self._overdue.cancel()
+        self._unstarted.cancel()
+        self._hush.cancel()
         if position > 0.0:
-            if self._started_at is None:
+            if self._segment.started_at is None:
                 self._start_at(time.time() - position)
-            assert self._started_at is not None
-            self.on_playback_progressed(started_at=self._started_at, offset=0.0, duration=position)
+            assert self._segment.started_at is not None
+            self.on_playback_progressed(
+                started_at=self._segment.started_at, offset=0.0, duration=position
+            )
         self.on_playback_finished(playback_position=position, interrupted=interrupted)
 
-    def _start_at(self, created_at: float) -> None:
-        self._stop_start_timer()
-        if self._started_at is None:
-            self._started_at = created_at
-            self._ends_at += max(0.0, created_at - self._begun_at)
-            self.on_playback_started(created_at=created_at)
-
-    def _estimate(self) -> float:
-        if self._cut_off_at is not None:
-            return min(self._cut_off_at, self._pushed)
-        return heard_since(self._started_at, self._pushed)
-
-    def _reported_start(self) -> None:
-        if self._begun and self._first_sent_at is not None:
+    def _assume_start(self) -> None:
+        if self._begun and self._segment.first_sent_at is not None:
             self._start_at(time.time())
-            if self._flushed and not self._cleared:
+            if self._segment.flushed and not self._segment.cleared:
                 self._watch_for_report()
 
+    def _start_at(self, created_at: float) -> None:
+        self._unstarted.cancel()
+        if self._segment.started_at is None:
+            self._segment.start(created_at)
+            self.on_playback_started(created_at=created_at)
+
+    def _reported_start(self) -> None:
+        self._reports_starts = True
+        self._segment.start_reported = self._segment.first_sent_at is not None
+        self._assume_start()
+
     def _reported_finish(self, report: PlaybackReport) -> None:
+        self._reports_ends = True
         if not self._begun or not self._can_be_of_this_segment(report):
             self._unanswered = max(0, self._unanswered - 1)
             logger.debug("late playback report ignored", extra={"position": report.position})
             return
-        if not self._flushed and not report.interrupted:
+        if not self._segment.flushed and not report.interrupted:
+            if self._segment.reached is not None:
+                self._segment.cut_off_at = report.position
             return  # an avatar that ends a segment on a gap in the stream; ours is still open
-        if report.interrupted and not self._cleared:
-            self._cut_off_at = report.position
+        if report.interrupted and not self._segment.cleared:
+            self._segment.cut_off_at = report.position
             self._writer.drop()
             self._writer.close()
-            self._set_timer(CUT_OFF_GRACE, self.give_up)
+            self._overdue.set(CUT_OFF_GRACE, self.give_up)
             return
-        self._settle(position=min(report.position, self._pushed), interrupted=report.interrupted)
+        short = self._break.broken and self._segment.pushed - report.position > SHORT
+        if short and not self._segment.cleared:
+            self._segment.cut_off_at = report.position
+            self._on_part_lost()
+            return
+        self._settle(
+            position=min(report.position, self._segment.pushed), interrupted=report.interrupted
+        )
 
     def _can_be_of_this_segment(self, report: PlaybackReport) -> bool:
         """Tell a report of an earlier segment, given up on, from one of this segment."""
-        if self._first_sent_at is None:
+        if self._segment.first_sent_at is None:
             return False
         if self._unanswered == 0:
             return True
-        elapsed = time.time() - self._first_sent_at
-        return report.position <= elapsed + 0.1 and report.interrupted == self._cleared
+        possible = time.time() - self._segment.first_sent_at + 0.1
+        return report.position <= possible and report.interrupted == self._segment.cleared
 
     def _watch_for_report(self) -> None:
-        if self._cut_off_at is not None:
+        if self._segment.cut_off_at is not None:
             return
-        until_start = 0.0 if self._started_at is not None else ASSUMED_START
-        due = self._ends_at + until_start + self._report_lag + OVERDUE
-        self._set_timer(due - time.time(), self._report_is_missing)
+        until_start = 0.0 if self._segment.started_at is not None else ASSUMED_START
+        due = self._segment.ends_at + until_start + self._report_lag + OVERDUE
+        self._overdue.set(due - time.time(), self._report_is_missing)
+
+    def _patience(self) -> float:
+        """Tell for how many more seconds a report that is overdue may be on its way."""
+        if self._overdue.lateness > STALL:
+            return OVERDUE
+        if self._segment.cleared:
+            return 0.0
+        # The avatar, too, got nothing to say for so long.
+        held_up = self._break.held_up_since()
+        return held_up if self._break.connected else OVERDUE
 
     def _report_is_missing(self) -> None:
+        if (patience := self._patience()) > 0.0:
+            self._overdue.set(patience, self._report_is_missing)
+            return
         self._unanswered += 1
-        position = self._estimate() if self._cleared else self._pushed
+        cleared = self._segment.cleared
+        position = (
+            self._segment.estimate(self._hush.fell_silent()) if cleared else self._segment.pushed
+        )
         logger.warning(
             "the avatar did not report the end of a segment; it counts as over",
-            extra={"identity": self._route.identity, "cleared": self._cleared},
+            extra={"identity": self._route.identity, "cleared": cleared},
         )
-        self._settle(position=position, interrupted=self._cleared)
+        silent = None if cleared or self._break.disturbed else self._on_silence
+        if silent is not None and self._reports_starts and not self._segment.start_reported:
+            silent(self._segment.first_sent_at)
+        if self._begun:
+            self._settle(position=position, interrupted=cleared)
+            if silent is not None and self._reports_ends:
+                silent(None)
 
-    def _set_timer(self, delay: float | None, action: Callable[[], None] | None = None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if delay is not None and action is not None:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), action)
+    def _hushed(self, since: float) -> None:
+        if self._begun and self._segment.cleared and not self._break.disturbed:
+            self._unanswered += 1
+            self._settle(position=self._segment.estimate(since), interrupted=True)
 
     # --- what the writer tells ------------------------------------------------------------------
 
     def _refused(self) -> None:
-        if self._begun and self._cleared:
+        if self._begun and self._segment.cleared:
             self._unanswered += 1
-            self._settle(position=self._estimate(), interrupted=True)
+            self._settle(
+                position=self._segment.estimate(self._hush.fell_silent()), interrupted=True
+            )
 
     def _failed(self, error: Exception) -> None:
+        if self._begun and self._break.away:
+            self._break.broken = True
+            self._broke()
+            return  # it is sent again when it can be
         if self._on_failure is not None:
             self._on_failure(error)
         self.give_up()
 
-    def _sent(self) -> None:
-        if self._first_sent_at is not None:
-            return
-        self._first_sent_at = time.time()
-        if not self._route.reports_start:
-            self._start_at(self._first_sent_at)
-        elif self._started_at is None:
-            self._start_timer = asyncio.get_running_loop().call_later(
-                ASSUMED_START + self._report_lag, self._reported_start
-            )
+    # --- when the way to the avatar is made anew ------------------------------------------------
 
-    def _stop_start_timer(self) -> None:
-        if self._start_timer is not None:
-            self._start_timer.cancel()
-            self._start_timer = None
+    def _broke(self) -> None:
+        whole = self._segment.flushed and not self._writer.has_more
+        if self._begun and not whole and self._segment.reached is None:
+            self._segment.reached = self._writer.sent
+
+    def _returned(self) -> None:
+        if self._begun and self._segment.reached is not None and not self._segment.cleared:
+            self._on_part_lost()
+
+    def _sent(self) -> None:
+        if self._segment.first_sent_at is not None:
+            return
+        self._segment.first_sent_at = time.time()
+        if not self._route.reports_start:
+            self._start_at(self._segment.first_sent_at)
+        elif self._segment.started_at is None:
+            self._unstarted.set(ASSUMED_START + self._report_lag, self._assume_start)

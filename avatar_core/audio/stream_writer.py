@@ -14,10 +14,11 @@ from livekit.agents import utils
 
 from avatar_core.audio.playback_rpc import CLEAR_BUFFER
 from avatar_core.log import logger
+from avatar_core.timed_wait import event_within
 
 AUDIO_STREAM_TOPIC = "lk.audio_stream"
 
-CLEAR_RPC_TIMEOUT = 2.0
+CLEAR_RPC_TIMEOUT = 1.5
 """Seconds for the avatar to answer a clear; a dead one is not heard of for 7 s otherwise."""
 
 CLOSE_TIMEOUT = 2.0
@@ -74,6 +75,13 @@ class StreamWriter:
         self._dropped = 0
         self._hurry = asyncio.Event()
         self._piece = FIRST_PIECE
+        self.sent = 0.0
+        """Seconds of the segment that were handed to the room."""
+
+    @property
+    def has_more(self) -> bool:
+        """Part of the segment, or its end, has not been handed to the room."""
+        return bool(self._steps) or self._stream is not None
 
     def open(self, frame: rtc.AudioFrame) -> None:
         """Begin a segment in the format of its first frame; ``write`` that frame next."""
@@ -140,6 +148,7 @@ class StreamWriter:
                 },
             )
             self._piece = FIRST_PIECE
+            self.sent = 0.0
         elif step.kind == "write":
             assert step.frame is not None
             data, seconds = bytearray(step.frame.data), step.frame.duration
@@ -149,6 +158,10 @@ class StreamWriter:
                 data += following.data
                 seconds += following.duration
             await self._send(bytes(data), seconds)
+        elif step.kind == "close" and self._steps and self._steps[0].kind == "clear":
+            self._steps.popleft()
+            # On the way together: the room's answer to the one takes 10 to 20 ms of sound.
+            await asyncio.gather(self._close_stream(), self._clear())
         elif step.kind == "close":
             await self._close_stream()
         else:
@@ -167,7 +180,9 @@ class StreamWriter:
             begin += len(piece)
             self._piece = PIECE
             # Never later than it is played: what comes after a pause of the TTS plays at once.
-            self._sent_until = max(self._sent_until, time.time()) + seconds * len(piece) / len(data)
+            duration = seconds * len(piece) / len(data)
+            self._sent_until = max(self._sent_until, time.time()) + duration
+            self.sent += duration
             self._on_sent()
 
     async def _wait_for_playback(self) -> None:
@@ -175,10 +190,7 @@ class StreamWriter:
         if early <= 0:
             return
         self._hurry.clear()
-        try:
-            await asyncio.wait_for(self._hurry.wait(), early)
-        except asyncio.TimeoutError:
-            return  # it is time
+        await event_within(self._hurry, early)
 
     async def _close_stream(self) -> None:
         stream, self._stream = self._stream, None

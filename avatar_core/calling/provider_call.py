@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pluggy
 
@@ -22,6 +23,11 @@ from avatar_core.contract.errors import (
 )
 from avatar_core.contract.models import ProviderRequest
 from avatar_core.log import logger
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout_at
+else:
+    from async_timeout import timeout_at
 
 
 class CallableProvider(Protocol):
@@ -60,11 +66,20 @@ class ProviderCall:
 CANCEL_SECONDS = 1.0
 """Seconds a hook that is late gets to take note of its cancellation."""
 
+LEAVE_SECONDS = 5.0
+"""Seconds that extensions get, all together, for what they do behind a call."""
+
+T = TypeVar("T")
+
 AroundCall = Callable[[ProviderCall], AbstractAsyncContextManager[None]]
 
 
 class HookCancelledItselfError(Exception):
     """A hook ended with CancelledError, and nobody had cancelled it."""
+
+
+class HookExitError(Exception):
+    """A hook or an extension raised what is no ``Exception``; that is its cause."""
 
 
 async def call_provider(
@@ -87,17 +102,14 @@ async def call_provider(
             returned None.
 
     Raises:
-        ProviderTimeoutError: The deadline passed.
+        ProviderTimeoutError: The deadline passed, or an extension let the call not begin by then.
         StartUncertainError: ``start_session`` failed with an error that is not avatar-core's.
         ProviderError: Any other failure of the provider; one of its own errors is chained.
     """
     call = ProviderCall(hook=hook, provider=provider.name, request=request)
     entered: list[AbstractAsyncContextManager[None]] = []
     try:
-        for make in around:
-            context = make(call)
-            await context.__aenter__()
-            entered.append(context)
+        await _enter_all(around, call, entered)
         call.result = await _run(provider, hook, call.request)
         if call.result is None and fallback is not None:
             call.result = fallback(call.request)
@@ -109,14 +121,41 @@ async def call_provider(
         await _leave(entered, call)
 
 
+async def _enter_all(
+    around: Iterable[AroundCall],
+    call: ProviderCall,
+    entered: list[AbstractAsyncContextManager[None]],
+) -> None:
+    # In the caller's own task, as all of a context manager must run in one.
+    try:
+        async with timeout_at(_loop_time(call.request.deadline)):
+            for make in around:
+                entered.append(await _tamed(_enter(make, call)))
+    except asyncio.TimeoutError as exc:
+        if time.monotonic() < call.request.deadline:
+            raise  # a time limit of the extension's own
+        raise ProviderTimeoutError(
+            f"an extension kept {call.hook} from its start until the deadline",
+            provider=call.provider,
+        ) from exc
+
+
+async def _enter(make: AroundCall, call: ProviderCall) -> AbstractAsyncContextManager[None]:
+    context = make(call)
+    await context.__aenter__()
+    return context
+
+
 async def _leave(entered: list[AbstractAsyncContextManager[None]], call: ProviderCall) -> None:
     """Leave the extensions, innermost first; none of them can change the outcome any more."""
     error = call.error
+    latest = _loop_time(time.monotonic() + LEAVE_SECONDS)
     for context in reversed(entered):
         try:
-            await context.__aexit__(
-                type(error) if error else None, error, error.__traceback__ if error else None
-            )
+            async with timeout_at(latest):
+                await context.__aexit__(
+                    type(error) if error else None, error, error.__traceback__ if error else None
+                )
         except BaseException as exc:
             if exc is error:
                 continue  # a context manager passes the call's own error on by raising it
@@ -131,6 +170,10 @@ async def _leave(entered: list[AbstractAsyncContextManager[None]], call: Provide
                     "error_type": type(exc).__name__,
                 },
             )
+
+
+def _loop_time(monotonic: float) -> float:
+    return asyncio.get_running_loop().time() + monotonic - time.monotonic()
 
 
 async def _run(provider: CallableProvider, hook: str, request: ProviderRequest) -> Any:
@@ -153,13 +196,14 @@ async def _run(provider: CallableProvider, hook: str, request: ProviderRequest) 
         raise
     except ConfigurationError:
         raise
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - chained, except where it only stands for its cause
         kind = StartUncertainError if hook == "start_session" else ProviderError
+        cause = exc.__cause__ if isinstance(exc, HookExitError) else exc
         raise kind(
-            f"the provider's {hook} failed with {type(exc).__name__}; this is a defect of the"
+            f"the provider's {hook} failed with {type(cause).__name__}; this is a defect of the"
             " provider, its cause is chained",
             provider=provider.name,
-        ) from exc
+        ) from cause
     if bounded and time.monotonic() > request.deadline:
         raise _timeout(provider.name, hook)
     return result
@@ -171,7 +215,7 @@ async def _outcome(work: Awaitable[Any], *, deadline: float | None) -> Any:
     So a hook that cancels itself, as one does that awaits a cancelled task of its own, is told
     from a caller that is cancelled, and one that ignores its cancellation keeps nobody waiting.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(_tamed(work))
     task.add_done_callback(_note)
     try:
         remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -186,6 +230,20 @@ async def _outcome(work: Awaitable[Any], *, deadline: float | None) -> Any:
     if task.cancelled():
         raise HookCancelledItselfError
     return task.result()
+
+
+async def _tamed(work: Awaitable[T]) -> T:
+    """Await somebody else's code; what it raises is an ``Exception`` or a cancellation.
+
+    A ``SystemExit``, as a command line's parser raises, would end the event loop with all calls in
+    it, and no handler for errors sees one of its kind.
+    """
+    try:
+        return await work
+    except (Exception, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+        raise  # GeneratorExit: the loop is taken down
+    except BaseException as exc:
+        raise HookExitError(f"{type(exc).__name__} was raised") from exc
 
 
 def _note(task: asyncio.Future[Any]) -> None:

@@ -43,6 +43,9 @@ _COMMANDS = {
     "demo": _Lazy(
         "avatar_core.cli.demo", "demo", "Record a real call with an avatar as a video.", "demo"
     ),
+    "new-provider": _Lazy(
+        "avatar_core.cli.new_provider", "new_provider", "Write a new provider's package."
+    ),
 }
 
 

@@ -121,6 +121,7 @@ def _details(provider: LoadedProvider, options: tuple[OptionDescription, ...]) -
     info = provider.info
     return {
         "docs": info.docs,
+        "contract_version": info.contract_version,
         "avatar_option": info.avatar_option,
         "options": [dataclasses.asdict(option) for option in options],
         "credentials": [
@@ -156,6 +157,7 @@ def _print_provider(
         ("audio", text(_audio(provider))),
         ("can", text(_capabilities(provider))),
         ("hooks", text(", ".join(provider.hooks))),
+        ("contract", text(f"version {info.contract_version}")),
     ]
     if info.docs:
         facts.append(("docs", text(info.docs)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,7 @@ from avatar_core.discovery.selection import Resolved
 from avatar_core.operations.account import ProviderAccount, open_accounts
 from avatar_core.operations.reaper import GRACE_SECONDS
 from avatar_core.operations.room_members import ServerAccess
+from avatar_core.session.journal_entry import journal_folder
 
 _REASON = "ended by an operator"
 
@@ -179,29 +181,41 @@ def reap(
         bool,
         typer.Option("--allow-insecure-url", help="Accept plain ws:// in a network you trust."),
     ] = False,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local", help="Only what killed processes of this host left: no room is looked at."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End sessions whose agent is no longer in their LiveKit room.
+    """End sessions whose agent's process was killed, or whose agent left their LiveKit room.
 
-    A session is ended only if it was started by avatar-core for a room on this LiveKit server,
-    and two looks, five seconds apart, did not find its agent in that room. The rest is listed
-    with the reason why it is left alone. Exit code 1 if one was not ended, or a room could not
-    be looked at.
+    What a process of this host left that is gone is in the journal, and is ended at once. Any
+    other session is ended only if it was started by avatar-core for a room on this LiveKit
+    server, and two looks, five seconds apart, did not find its agent in that room. The rest is
+    listed with the reason why it is left alone. Exit code 1 if one was not ended, or a room could
+    not be looked at.
     """
     if watch is not None and not (yes or dry_run):
         raise typer.BadParameter("--watch asks nobody: give --yes or --dry-run with it")
     before: _Before = ctx.obj
     request = ReapRequest(
         chosen=choose_providers(
-            provider or before.provider, option or before.option, hook="list_sessions"
+            provider or before.provider,
+            option or before.option,
+            hook="end_session" if local else "list_sessions",
         ),
-        access=ServerAccess.given(
+        access=None
+        if local
+        else ServerAccess.given(
             url=livekit_url,
             api_key=livekit_api_key,
             api_secret=livekit_api_secret,
             worker_urls=worker_livekit_url or (),
             allow_insecure_url=allow_insecure_url,
         ),
+        journal=_journal(),
         grace=grace,
         yes=yes,
         dry_run=dry_run,
@@ -213,6 +227,13 @@ def reap(
 
 
 # --- how ------------------------------------------------------------------------------------------
+
+
+def _journal() -> Path | None:
+    try:
+        return journal_folder()
+    except RuntimeError:
+        return None  # nobody here could have written one
 
 
 async def _list(

@@ -71,7 +71,7 @@ def print_judged(found: Sequence[JudgedSession]) -> None:
     for each in sorted(found, key=lambda each: each.verdict != "orphaned"):
         table.add_row(
             *([text(each.provider)] if several else []),
-            text(each.session.session_id, "bold"),
+            text(each.session.session_id or "-", "bold"),
             text(age_words(each.age)),
             text(f"{each.verdict}: {each.reason}", _STYLES.get(each.verdict, "")),
         )
@@ -113,14 +113,17 @@ def judged_json(
         outcomes: What became of those that were to be ended.
     """
     rows = []
-    for each in found:
-        outcome = outcomes.get(each.key)
+    for looked_at in found:
+        outcome = outcomes.get(looked_at.key)
+        each = looked_at if outcome is None else outcome.judged
         rows.append(
             {
                 **session_json(each.provider, each.session),
+                "id": each.session.session_id or None,
+                "source": "provider" if each.stored is None else "journal",
                 "verdict": each.verdict,
                 "reason": each.reason,
-                "ended": outcome is not None and outcome.error is None,
+                "ended": outcome is not None and outcome.ended,
                 "error": None if outcome is None or outcome.error is None else str(outcome.error),
             }
         )

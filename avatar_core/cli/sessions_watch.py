@@ -13,9 +13,19 @@ import typer
 from typer.core import TyperCommand
 
 from avatar_core.cli.output import print_trouble, printable
-from avatar_core.cli.sessions_reap import ReapRequest, Sweep, open_reaper, tell_ends
-from avatar_core.contract.errors import ConfigurationError, ProviderAuthError, ProviderError
-from avatar_core.operations.reaper import Reaper
+from avatar_core.cli.sessions_reap import (
+    Reapers,
+    ReapRequest,
+    Sweep,
+    open_reapers,
+    tell_ends,
+)
+from avatar_core.contract.errors import (
+    AvatarError,
+    ConfigurationError,
+    ProviderAuthError,
+    ProviderError,
+)
 
 WATCH_SECONDS = 30
 SHORTEST_SECONDS = 1.0
@@ -66,9 +76,9 @@ class _Watch:
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._interrupt)
         try:
-            async with open_reaper(self._request) as reaper:
+            async with open_reapers(self._request) as reapers:
                 while not self._stop.is_set():
-                    await self._sweep_unless(stopping, reaper)
+                    await self._sweep_unless(stopping, reapers)
                     await asyncio.wait([stopping], timeout=self._every)
         finally:
             for number in _SIGNALS:
@@ -83,10 +93,10 @@ class _Watch:
         for number in _SIGNALS:  # whoever is still not content ends the process as it is
             asyncio.get_running_loop().remove_signal_handler(number)
 
-    async def _sweep_unless(self, stopping: asyncio.Future[Any], reaper: Reaper) -> None:
-        sweep = asyncio.ensure_future(self._sweep(reaper))
+    async def _sweep_unless(self, stopping: asyncio.Future[Any], reapers: Reapers) -> None:
+        sweep = asyncio.ensure_future(self._sweep(reapers))
         await asyncio.wait([sweep, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if not reaper.ending:
+        if not reapers.ending:
             sweep.cancel()  # of what has only been looked at, nothing is lost
         await asyncio.wait([sweep])
         if sweep.cancelled():
@@ -98,11 +108,15 @@ class _Watch:
         except ProviderError as exc:
             print_trouble(f"avatar: {exc}; looking again in {self._every:g} s")
 
-    async def _sweep(self, reaper: Reaper) -> Sweep:
-        found = Sweep(found=await reaper.find())
-        if self._request.dry_run:
-            return found
-        return Sweep(found=found.found, reaped=await reaper.end(found.orphaned))
+    async def _sweep(self, reapers: Reapers) -> Sweep:
+        end = not self._request.dry_run
+        local = await reapers.look_locally(end=end)
+        try:
+            sweep = local.then(await reapers.look_into_rooms())
+        except (AvatarError, asyncio.CancelledError):
+            tell_ends(local, as_json=self._request.as_json)  # it is done, whatever became of this
+            raise
+        return await reapers.end(sweep) if end else sweep
 
     def _tell(self, sweep: Sweep) -> None:
         if self._request.as_json:

@@ -28,6 +28,25 @@ hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 
 REQUIRED_HOOKS = ("describe_provider", "start_session", "end_session")
 
+HOOKS_BY_VERSION: dict[int, tuple[str, ...]] = {
+    1: (
+        "describe_provider",
+        "mint_token",
+        "start_session",
+        "end_session",
+        "recover_session",
+        "list_sessions",
+        "check_provider",
+        "prewarm",
+        "keep_alive",
+        "agent_state_changed",
+        "send_command",
+        "local_stand_in",
+        "cli_commands",
+    ),
+}
+"""The contract version that brought each hook of a provider; one added later is never required."""
+
 
 class ProviderHooks:
     """What a provider may implement."""
@@ -90,7 +109,8 @@ class ProviderHooks:
 
         Called until it returns without an error, with growing pauses, from any task of the
         agent's loop, also when the room is gone, and by ``avatar sessions``, which knows the id
-        and at most what ``list_sessions`` told. Ending a session that has ended is success.
+        and at most what ``list_sessions`` or the journal told. Ending a session that has ended is
+        success.
 
         Args:
             request: What ``start_session`` returned, and why it ends.
@@ -105,7 +125,8 @@ class ProviderHooks:
         """Find the session that an uncertain start may have made.
 
         Called after ``start_session`` raised ``StartUncertainError``, ran past its deadline or
-        failed in a way that is not a ``ProviderError``. What is found is ended, not used.
+        failed in a way that is not a ``ProviderError``; and by ``avatar sessions reap``, when the
+        process that called it was killed. What is found is ended, not used.
 
         Args:
             request: Identity, idempotency key and the error of that start.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avatar_core.contract.provider_info import (
     CONTRACT_VERSION,
+    OLDEST_CONTRACT_VERSION,
     AudioFormat,
     Capabilities,
     Credential,
@@ -45,6 +46,7 @@ __all__ = [
     "Finding",
     "ListSessionsRequest",
     "ListedSession",
+    "OLDEST_CONTRACT_VERSION",
     "PrewarmRequest",
     "ProviderInfo",
     "ProviderRequest",

@@ -12,6 +12,9 @@ from avatar_core.contract.options import ProviderOptions
 CONTRACT_VERSION = 1
 """Version of the hooks and records here; a provider states the one it was written for."""
 
+OLDEST_CONTRACT_VERSION = 1
+"""The oldest version that a provider may have been written for and still be used."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
@@ -49,7 +52,11 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFormat:
-    """The audio a provider takes: s16le mono at ``sample_rate`` Hz, None for any rate."""
+    """The audio a provider takes, s16le mono.
+
+    Args:
+        sample_rate: In Hz; None for any rate.
+    """
 
     sample_rate: int | None = None
 
@@ -80,7 +87,8 @@ class ProviderInfo:
     Args:
         name: The entry-point name: lower case, digits, ``_``, ``-`` and ``.``.
         title: The provider's name as people write it.
-        contract_version: The ``CONTRACT_VERSION`` it was written for.
+        contract_version: The ``CONTRACT_VERSION`` it was written for, as a number: the constant
+            would claim whatever version happens to be installed.
         options: Its options, a ``ProviderOptions`` subclass.
         avatar_option: The option that the part behind the slash fills, as in ``name/avatar``.
         tokens: Room tokens a start needs.
@@ -99,7 +107,8 @@ class ProviderInfo:
     name: str
     title: str
     options: type[ProviderOptions]
-    contract_version: int = CONTRACT_VERSION
+    # Stays 1 for ever: who states none was written for the first.
+    contract_version: int = 1
     avatar_option: str | None = None
     tokens: Literal["none", "one", "many"] = "one"
     token_roles: tuple[str, ...] = ("avatar",)

@@ -112,8 +112,9 @@ class EndRequest(ProviderRequest):
         room: The room it was in, None if it joined none.
         session: What ``start_session`` returned.
         reason: Why it ends, one word or two, for the provider's log.
-        must_exist: A person named the session, and may have mistyped its id: one that the
-            provider has never had is an error then, and not a session that has ended.
+        must_exist: A person named the session, who may have mistyped its id, or a journal, which
+            may be about another account: one that the provider has never had is an error then,
+            and not a session that has ended.
     """
 
     room: RoomAddress | None

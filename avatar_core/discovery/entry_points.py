@@ -137,6 +137,11 @@ def load_claim(claim: Claim) -> object:
 def _import_reason(module_name: str, claim: Claim, exc: BaseException) -> str:
     """Explain a failed import by its type and place: its text may hold anything, a key too."""
     show = f"; to see it whole: python -c 'import {module_name}'"
+    if isinstance(exc, ImportError) and (exc.name or "").partition(".")[0] == "avatar_core":
+        return (
+            f"importing {module_name!r} needs something of {exc.name!r} that this avatar-core"
+            f" ({core_version()}) does not have: upgrade avatar-core, or the provider{show}"
+        )
     if isinstance(exc, ModuleNotFoundError) and exc.name:
         if module_name == exc.name or module_name.startswith(f"{exc.name}."):
             return f"its module {exc.name!r} does not exist; reinstall {claim.owner}"
@@ -178,6 +183,14 @@ def install_hint(name: str) -> str:
     if dot:
         return f"names that begin with '{prefix}.' come from a provider family: install its package"
     return "install the package that brings it"
+
+
+def core_version() -> str:
+    """Give the version of avatar-core that is installed."""
+    try:
+        return importlib.metadata.version("avatar-core")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"  # run from a source tree
 
 
 @functools.lru_cache(maxsize=1)

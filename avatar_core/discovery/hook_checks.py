@@ -99,6 +99,7 @@ def bind_hooks(
     name: str,
     specification: type,
     required: Sequence[str],
+    later: Sequence[str] = (),
 ) -> pluggy.PluginManager:
     """Register a plugin, alone, in a plugin manager of its own.
 
@@ -112,6 +113,8 @@ def bind_hooks(
         name: The name to register under.
         specification: ``ProviderHooks`` or ``ExtensionHooks``.
         required: Hooks that must be there.
+        later: Hooks that came after the contract the plugin was written for: a function of its
+            own may have such a name by chance.
 
     Raises:
         UnfitPluginError: A hook is unknown, missing, a wrapper, or takes other arguments.
@@ -127,7 +130,7 @@ def bind_hooks(
     for hook in known:
         if implemented.count(hook) > 1:
             raise UnfitPluginError(f"more than one of its functions implements hook {hook!r}")
-        if hook not in implemented and _is_unmarked_hook(plugin, hook):
+        if hook not in (*implemented, *later) and _is_unmarked_hook(plugin, hook):
             raise UnfitPluginError(
                 f"its function {hook!r} is not a hook yet: put @hookimpl above it"
             )

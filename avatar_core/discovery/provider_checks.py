@@ -8,16 +8,17 @@ from typing import Any
 
 import pluggy
 
-from avatar_core.contract.hookspecs import REQUIRED_HOOKS, ProviderHooks
+from avatar_core.contract.hookspecs import HOOKS_BY_VERSION, REQUIRED_HOOKS, ProviderHooks
 from avatar_core.contract.models import (
     CONTRACT_VERSION,
+    OLDEST_CONTRACT_VERSION,
     AudioFormat,
     Capabilities,
     Credential,
     ProviderInfo,
 )
 from avatar_core.contract.options import RESERVED_OPTIONS, ProviderOptions
-from avatar_core.discovery.entry_points import UnfitPluginError, raised
+from avatar_core.discovery.entry_points import UnfitPluginError, core_version, raised
 from avatar_core.discovery.hook_checks import (
     HookFunction,
     bind_hooks,
@@ -28,8 +29,10 @@ from avatar_core.discovery.hook_checks import (
 OFF = "off"
 """The name that stands for no avatar at all; no provider may have it."""
 
+PLAIN_HOOKS = ("describe_provider", "local_stand_in", "cli_commands")
+"""Hooks that are called where nothing is awaited."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-_PLAIN_HOOKS = ("describe_provider", "local_stand_in", "cli_commands")
 
 
 def check_provider(
@@ -83,6 +86,7 @@ def _check_provider(plugin: object, name: str | None) -> tuple[pluggy.PluginMana
         name=name or (info.name if info else "provider"),
         specification=ProviderHooks,
         required=REQUIRED_HOOKS,
+        later=() if info is None else _hooks_after(info.contract_version),
     )
     for function in functions:
         _check_calling_style(function)
@@ -103,7 +107,10 @@ def _describe(plugin: object, functions: tuple[HookFunction, ...]) -> ProviderIn
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # third-party code can raise anything
-        raise UnfitPluginError(raised("describe_provider", exc, module_of(plugin))) from exc
+        reason = raised("describe_provider", exc, module_of(plugin))
+        if isinstance(exc, TypeError):  # an argument that a record here does not have, most often
+            reason += f"; it may be written for another avatar-core, this is {core_version()}"
+        raise UnfitPluginError(reason) from exc
     if inspect.isawaitable(info):
         if inspect.iscoroutine(info):
             info.close()  # else Python warns that it was never awaited
@@ -122,7 +129,7 @@ def _check_calling_style(function: HookFunction) -> None:
         function.function
     ):
         raise UnfitPluginError(f"hook {function.hook!r} is a generator; it must return its answer")
-    if function.hook in _PLAIN_HOOKS and inspect.iscoroutinefunction(function.function):
+    if function.hook in PLAIN_HOOKS and inspect.iscoroutinefunction(function.function):
         raise UnfitPluginError(f"hook {function.hook!r} must be a plain function, not 'async def'")
 
 
@@ -130,12 +137,24 @@ def _check_contract_version(info: ProviderInfo) -> None:
     version = info.contract_version
     if type(version) is not int:
         raise UnfitPluginError("its contract_version is not a whole number")
-    if version != CONTRACT_VERSION:
-        older = "avatar-core" if version > CONTRACT_VERSION else "the provider"
+    if version > CONTRACT_VERSION:
         raise UnfitPluginError(
-            f"it was written for contract version {version}, this avatar-core has version"
-            f" {CONTRACT_VERSION}: upgrade {older}"
+            f"it was written for contract version {version}, this avatar-core"
+            f" ({core_version()}) has version {CONTRACT_VERSION}: upgrade avatar-core"
         )
+    if version < OLDEST_CONTRACT_VERSION:
+        raise UnfitPluginError(
+            f"it was written for contract version {version}, this avatar-core"
+            f" ({core_version()}) works with {OLDEST_CONTRACT_VERSION} and later: upgrade the"
+            " provider"
+        )
+
+
+def _hooks_after(version: int) -> tuple[str, ...]:
+    """List the hooks that a provider for this version cannot have heard of."""
+    return tuple(
+        hook for since, hooks in HOOKS_BY_VERSION.items() if since > version for hook in hooks
+    )
 
 
 def check_info(info: ProviderInfo, name: str | None = None) -> None:

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from avatar_core.calling.provider_call import AroundCall, call_provider
+from avatar_core.calling.recovered import recovered_session
 from avatar_core.contract.audio_routes import Discard
 from avatar_core.contract.errors import (
     AvatarError,
     ConfigurationError,
     ProviderError,
     ProviderInvalidResponseError,
+    StartUncertainError,
 )
 from avatar_core.contract.models import (
     CheckRequest,
@@ -23,6 +25,7 @@ from avatar_core.contract.models import (
     ListedSession,
     ListSessionsRequest,
     ProviderRequest,
+    RecoverRequest,
     RoomAddress,
     StartedSession,
 )
@@ -38,6 +41,9 @@ CHECK_SECONDS = 30.0
 
 END_SECONDS = 20.0
 """Seconds within which an end has to be acknowledged; nobody waits longer at a terminal."""
+
+RECOVER_SECONDS = 20.0
+"""Seconds that looking for what a start has made may take."""
 
 ATTEMPT_SECONDS = 10.0
 FIRST_PAUSE = 0.25
@@ -63,6 +69,11 @@ class ProviderAccount:
     def provider(self) -> str:
         """Name of the provider."""
         return self._provider.name
+
+    @property
+    def can_recover(self) -> bool:
+        """Whether the provider can tell what a start has made that was cut off."""
+        return self._provider.implements("recover_session")
 
     async def list_sessions(self) -> tuple[ListedSession, ...]:
         """List what lives at the provider now.
@@ -113,14 +124,37 @@ class ProviderAccount:
         Raises:
             ProviderError: It was not acknowledged, so the session may go on.
         """
+        await self.end_started(
+            _as_started(session), room=_room_of(session), reason=reason, must_exist=must_exist
+        )
+
+    async def end_started(
+        self,
+        session: StartedSession,
+        *,
+        room: RoomAddress | None,
+        reason: str,
+        must_exist: bool = False,
+    ) -> None:
+        """End a session of which it is known how it was started.
+
+        Args:
+            session: Which.
+            room: The room it was started for, if known.
+            reason: For the provider's log.
+            must_exist: An id that the provider does not know is an error.
+
+        Raises:
+            ProviderError: It was not acknowledged, so the session may go on.
+        """
         deadline = time.monotonic() + END_SECONDS
         pause = FIRST_PAUSE
         while True:
             attempt_until = min(deadline, time.monotonic() + ATTEMPT_SECONDS)
             request = EndRequest(
                 **self._common(attempt_until),
-                room=_room_of(session),
-                session=_as_started(session),
+                room=room,
+                session=session,
                 reason=reason,
                 must_exist=must_exist,
             )
@@ -133,6 +167,34 @@ class ProviderAccount:
                     raise
             await asyncio.sleep(wait)
             pause *= 2
+
+    async def recover(
+        self, *, room: RoomAddress | None, identity: str, idempotency_key: str
+    ) -> StartedSession | None:
+        """Find the session that a start has made whose process was killed before it knew.
+
+        Args:
+            room: The room it was for.
+            identity: Identity of its avatar.
+            idempotency_key: The key of that start.
+
+        Returns:
+            The session, or None where there is none.
+
+        Raises:
+            ProviderError: It did not tell.
+        """
+        request = RecoverRequest(
+            **self._common(time.monotonic() + RECOVER_SECONDS),
+            room=room,
+            identity=identity,
+            idempotency_key=idempotency_key,
+            error=StartUncertainError(
+                "the agent's process was killed while it started", provider=self.provider
+            ),
+        )
+        found = await self._call("recover_session", request)
+        return recovered_session(found, provider=self.provider)
 
     async def _call(self, hook: str, request: ProviderRequest) -> Any:
         try:

@@ -33,12 +33,18 @@ class Reaped:
     """What became of a session that was to be ended.
 
     Args:
-        judged: The session.
-        error: Why it is not ended; None where the provider acknowledged its end.
+        judged: The session, and what was found out about it on the way.
+        error: Why it is not ended; None where the provider acknowledged its end, or where there
+            was nothing to end.
     """
 
     judged: JudgedSession
     error: AvatarError | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the provider acknowledged its end."""
+        return self.error is None and self.judged.verdict == "orphaned"
 
 
 class Reaper:
@@ -88,7 +94,7 @@ class Reaper:
         Raises:
             AvatarError: A provider did not tell its sessions, or the server refuses the key.
         """
-        lists = await _all_of(self._accounts.values(), _sessions_of)
+        lists = await all_of(self._accounts.values(), _sessions_of)
         sessions = {
             (name, session.session_id): session for name, found in lists for session in found
         }
@@ -115,7 +121,7 @@ class Reaper:
         """
         self.ending = True
         try:
-            return tuple(await _all_of(orphaned, self._end_one))
+            return tuple(await all_of(orphaned, self._end_one))
         finally:
             self.ending = False
 
@@ -138,7 +144,7 @@ class Reaper:
                 except RoomNotCheckedError as exc:
                     return room, str(exc)
 
-            return dict(await _all_of(rooms, ask))
+            return dict(await all_of(rooms, ask))
 
     def _judged(
         self, provider: str, session: ListedSession, members: dict[str, frozenset[str] | str]
@@ -171,8 +177,16 @@ async def _sessions_of(account: ProviderAccount) -> tuple[str, tuple[ListedSessi
     return account.provider, await account.list_sessions()
 
 
-async def _all_of(items: Iterable[T], act: Callable[[T], Awaitable[U]]) -> list[U]:
-    """Do something with all, some at a time; the first failure stops the rest."""
+async def all_of(items: Iterable[T], act: Callable[[T], Awaitable[U]]) -> list[U]:
+    """Do something with all, some at a time; the first failure stops the rest.
+
+    Args:
+        items: What.
+        act: Does it with one.
+
+    Returns:
+        What it returned for each, in their order.
+    """
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: T) -> U:

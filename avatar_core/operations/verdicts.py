@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 
 from avatar_core.contract.models import ListedSession
 from avatar_core.operations.room_members import ServerAccess
+from avatar_core.session.journal_entry import StoredEntry
 
-Verdict = Literal["orphaned", "suspect", "in use", "young", "ending", "unchecked", "unattributed"]
+Verdict = Literal[
+    "orphaned", "suspect", "in use", "young", "ending", "unchecked", "unattributed", "no session"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class JudgedSession:
         verdict: ``orphaned`` is the only one that is ended; ``suspect`` looks like it and has been
             seen so only once.
         reason: Why, as a part of a sentence.
+        stored: Where this host's journal has it; None for what the provider listed.
     """
 
     provider: str
@@ -30,10 +34,13 @@ class JudgedSession:
     age: float
     verdict: Verdict
     reason: str
+    stored: StoredEntry | None = None
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from every other session."""
+        """What tells it from every other session; in the journal it may have no id yet."""
+        if self.stored is not None:
+            return self.provider, self.stored.path.name
         return self.provider, self.session.session_id
 
 

@@ -18,18 +18,24 @@ from avatar_core.session.avatar_runs import AvatarRuns
 from avatar_core.session.empty_room import EmptyRoom
 from avatar_core.session.ender import SessionEnder
 from avatar_core.session.http_lease import HttpLease
+from avatar_core.session.journal import open_journal
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
 from avatar_core.session.renewal import Renewal
 from avatar_core.session.room_audience import RoomAudience
+from avatar_core.session.session_ledger import SessionLedger
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.states import StartAttempt
 from avatar_core.session.status import SessionStatus
 from avatar_core.session.succession import Succession
 from avatar_core.session.switching import Switching
 
+VOICE_FIRST_SECONDS = 2.0
+"""Seconds within which the avatar is silenced before its session is ended; after that its end does
+not wait any more: LiveKit gives a job ten seconds for all of its shutdown."""
+
 VOICE_BACK_SECONDS = 10.0
-"""Seconds that silencing the avatar may take at most; the session is ended behind it."""
+"""Seconds that silencing the avatar may take at most; then everything else is cleared away."""
 
 
 class AvatarCall:
@@ -62,11 +68,12 @@ class AvatarCall:
         self._status = status
         self._http = http
         self._on_over = on_over
-        self._ender = SessionEnder()
+        self._ender = SessionEnder(SessionLedger(journal=open_journal(), emit=emit))
         self._route = SpeechRoute(agent_session=agent_session, room=room)
         self._routing = False
         self._agent_is_closed = False
         self._http_task: asyncio.Task[None] | None = None
+        self._late_back: asyncio.Task[None] | None = None
         self.claim = AgentClaim(agent_session)
         self.attributes = AgentAttributes(room=room)
         self._runs = AvatarRuns(
@@ -157,41 +164,49 @@ class AvatarCall:
         """
         self._room.off("connection_state_changed", self._connection_changed)
         back = asyncio.create_task(self._give_voice_back(), name="avatar-voice-back")
-        await asyncio.wait([back], timeout=VOICE_BACK_SECONDS)
+        await asyncio.wait([back], timeout=VOICE_FIRST_SECONDS)
         if not back.done():
-            back.cancel()
+            self._end_last(reason)
+            await asyncio.wait([back], timeout=VOICE_BACK_SECONDS - VOICE_FIRST_SECONDS)
+        if not back.done():
+            # It goes on: whoever was to be followed no longer is stopped by it, if late.
             logger.error(
                 "the avatar was not silenced within %g s; its session is ended all the same",
                 VOICE_BACK_SECONDS,
             )
-        elif (error := back.exception()) is not None:
-            logger.error(
-                "giving the agent its voice back failed; its session is ended all the same",
-                exc_info=error,
-            )
+            self._late_back = back
+            back.add_done_callback(lambda _: self._end_last(reason))
+        back.add_done_callback(_tell_of_failure)
         self._agent_session.off("close", self._agent_closed)
         self.claim.release()
-        if (last := self._succession.current) is not None:
-            self._ender.end(last.slot, last.session, reason=reason)
+        self._end_last(reason)
         unended = await self._ender.wait(timeout=end_timeout)
-        if unended:
+        if unended or self._late_back is not None:
             self._http_task = asyncio.create_task(self._release_http_later(), name="avatar-http")
         else:
             await self._http.release()
 
     async def wait_unended(self, *, timeout: float) -> None:
-        """Wait for what is still to be ended; what is not by then is logged.
+        """Wait for what is still to be ended; of what is not by then a record is written.
 
         Args:
             timeout: Seconds to wait at most.
         """
         await self._ender.wait(timeout=timeout)
+        self._ender.ledger.give_account()
+
+    def _end_last(self, reason: str) -> None:
+        if (last := self._succession.current) is not None:
+            self._ender.end(last.slot, last.session, reason=reason)
 
     async def _give_voice_back(self) -> None:
         await self._empty_room.stop()
         await self._renewal.stop()
         await self.switching.stop()
-        await self._succession.stop()
+        last = await self._succession.stop()
+        if last is not None and last.end is not None:
+            # It may wait for its turn at a boundary: then the route knows nothing of it.
+            await self._route.drop_avatar(last.end)
         if self._routing and not self._agent_is_closed:
             await self._route.release()
         # The AgentSession may have closed while the avatar was silenced.
@@ -209,5 +224,15 @@ class AvatarCall:
             self._on_over("the room was disconnected")
 
     async def _release_http_later(self) -> None:
+        if self._late_back is not None:
+            await asyncio.wait([self._late_back])
         await self._ender.wait_all()
         await self._http.release()
+
+
+def _tell_of_failure(back: asyncio.Task[None]) -> None:
+    if not back.cancelled() and (error := back.exception()) is not None:
+        logger.error(
+            "giving the agent its voice back failed; its session is ended all the same",
+            exc_info=error,
+        )

@@ -11,15 +11,31 @@ from livekit import rtc
 from livekit.agents import AgentSession
 
 from avatar_core.audio.avatar_end import AvatarEnd
+from avatar_core.audio.speech_progress import SpeechUnderWay
+from avatar_core.contract.audio_routes import DataStream
+from avatar_core.liveness.liveness_watch import LivenessWatch
+from avatar_core.liveness.loss import Loss
+from avatar_core.liveness.speech_now import SpeechNow
 from avatar_core.session.avatar_metrics import AvatarMetricsSource
 from avatar_core.session.avatar_presence import AvatarPresence
+from avatar_core.session.avatar_reception import AvatarReception
 from avatar_core.session.candidate_start import RunningSession
+from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_notices import ProviderNotices
+from avatar_core.timed_wait import event_within
 
 EARLY_SECONDS = 5.0
 EARLY_SHARE = 0.8
 """By how much sooner than announced a provider may end a session for its age or for silence: its
 clock runs from another moment than ours."""
+
+
+START_LAG = 1.0
+"""Seconds that an avatar may take to be heard, on top of what its reports lag behind."""
+
+RECEIVED_SECONDS = 2.0
+"""Seconds within which the sound of an avatar that has joined reaches who is in the room: 0.1 to
+0.2 s, more on a busy machine. The agent need not be among them."""
 
 
 class RunListener(Protocol):
@@ -31,8 +47,16 @@ class RunListener(Protocol):
     def avatar_left(self, run: AvatarRun) -> None:
         """It is not in the room, and may come back."""
 
-    def avatar_lost(self, run: AvatarRun, reason: str) -> None:
-        """It will not come back, or cannot be spoken through."""
+    def avatar_lost(
+        self, run: AvatarRun, reason: str, *, silent_since: float | None = None
+    ) -> None:
+        """It will not come back, or cannot be spoken through.
+
+        Args:
+            run: Which.
+            reason: What was seen, in a few words.
+            silent_since: Unix time from which nothing of it was heard; None for now.
+        """
 
     def avatar_late(self, run: AvatarRun) -> None:
         """It has not joined in time."""
@@ -45,7 +69,8 @@ class AvatarRun:
         running: The session, and the provider it is at.
         agent_session: The agent whose speech it says.
         room: The agent's room.
-        join_timeout: Seconds to join, from when the agent's room is connected.
+        policy: How long it may take to join, and what is watched.
+        speech: What it is saying at the moment, asked of whoever feeds it.
         emit: Emits on the public session.
         listener: Who is told.
         attempt: Which of the call's attempts started it, from 0.
@@ -57,7 +82,8 @@ class AvatarRun:
         running: RunningSession,
         agent_session: AgentSession[Any],
         room: rtc.Room,
-        join_timeout: float,
+        policy: AvatarPolicy,
+        speech: Callable[[AvatarEnd], SpeechUnderWay | None],
         emit: Callable[..., None],
         listener: RunListener,
         attempt: int,
@@ -67,16 +93,21 @@ class AvatarRun:
         self.slot = running.slot
         self.session = running.session
         self._room = room
-        self._join_timeout = join_timeout
+        self._policy = policy
+        self._speech = speech
         self._listener = listener
         self._end: AvatarEnd | None = None
         self._presence: AvatarPresence | None = None
         self._join_timer: asyncio.Task[None] | None = None
         self._grace_timer: asyncio.TimerHandle | None = None
         self._outcome: asyncio.Future[bool] | None = None
+        self.present = False
+        """It is there to be spoken through."""
         self.gone = asyncio.Event()
         """It will not come back, or cannot be spoken through."""
         self._notifying = False
+        self._reception = AvatarReception()
+        self._stopping: set[asyncio.Task[None]] = set()
         self._metrics = AvatarMetricsSource(
             agent_session=agent_session, provider=self.provider, emit=emit
         )
@@ -117,6 +148,11 @@ class AvatarRun:
         self.follow()
         return await self._outcome
 
+    async def until_received(self) -> None:
+        """Wait until its sound gets to who is in the room, who would miss its first words."""
+        if self._presence is not None and self._policy.watch:
+            await event_within(self._presence.received, RECEIVED_SECONDS)
+
     def follow(self) -> None:
         """Begin to follow it; it may be there at once."""
         self._metrics.start()
@@ -127,6 +163,7 @@ class AvatarRun:
             room=self._room,
             identities=self.session.identities,
             audio=self.session.audio,
+            keep_away=not self._policy.watch,
             on_joined=self._joined,
             on_left=self._left,
         )
@@ -143,8 +180,12 @@ class AvatarRun:
         if self._join_timer is not None:
             await asyncio.wait([self._join_timer])
         await self._notices.stop()
+        self._watch_no_longer()
+        if self._stopping:
+            await asyncio.wait(list(self._stopping))
 
     def _joined(self) -> None:
+        self.present = True
         self._stop_grace()
         if self._end is None:
             self._end = AvatarEnd(
@@ -152,20 +193,25 @@ class AvatarRun:
                 audio=self.session.audio,
                 report_lag=self.slot.provider.info.report_lag,
                 on_failure=self._unreachable,
+                on_silence=self._reports_nothing,
+                reception=self._reception,
             )
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(True)
         elif not self._listener.avatar_joined(self):
             return
         self._stop_timer()
+        self._watch_over()
         self._metrics.joined()
         if not self._notifying:
             self._notifying = True
             self._notices.start()
 
     def _left(self) -> None:
+        self.present = False
         grace = self.slot.provider.info.rejoin_grace
         self._grace_timer = asyncio.get_running_loop().call_later(grace, self._is_gone)
+        self._watch_no_longer()
         self._listener.avatar_left(self)
 
     def _is_gone(self) -> None:
@@ -175,6 +221,58 @@ class AvatarRun:
     def _unreachable(self, _: Exception) -> None:
         self.gone.set()
         self._listener.avatar_lost(self, "speech does not reach the avatar")
+
+    def _reports_nothing(self, silent_since: float | None) -> None:
+        self.gone.set()
+        self._listener.avatar_lost(
+            self, "the avatar has stopped reporting what it plays", silent_since=silent_since
+        )
+
+    def _watch_over(self) -> None:
+        """Look for signs of life from now on; where nobody joins a room there are none."""
+        audio = self.session.audio
+        receiver = audio.identity if isinstance(audio, DataStream) else self.identity
+        if self._presence is None or not receiver or not self._policy.watch:
+            return
+        watch = LivenessWatch(
+            room=self._room,
+            identities=self.session.identities,
+            receiver_identity=receiver,
+            speech=self._speech_now,
+            on_lost=self._shows_no_life,
+            watch_video=self._policy.watch_video,
+        )
+        self._reception.watched_by(watch)
+        watch.start()
+
+    def _watch_no_longer(self) -> None:
+        watch = self._reception.watched_by(None)
+        if watch is not None:
+            task = asyncio.create_task(watch.stop(), name="avatar-watch-stop")
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
+
+    def _speech_now(self) -> SpeechNow | None:
+        speech = self._speech(self._end) if self._end is not None else None
+        if speech is None:
+            return None
+        lag = self.slot.provider.info.report_lag
+        if speech.started and speech.remaining > lag:
+            lag = 0.0  # the sound is ahead of the reports, and not at its end
+        return SpeechNow(
+            segment=speech.stretch,
+            started=speech.started,
+            audible=speech.audible,
+            lag=lag if speech.started else lag + START_LAG,
+            over=speech.remaining <= 0.0,
+        )
+
+    def _shows_no_life(self, loss: Loss) -> None:
+        self.gone.set()
+        silent_since = time.time() - (time.monotonic() - loss.heard_until)
+        self._listener.avatar_lost(
+            self, f"the avatar is {loss.kind}: {loss.reason}", silent_since=silent_since
+        )
 
     def _stop_grace(self) -> None:
         if self._grace_timer is not None:
@@ -200,7 +298,7 @@ class AvatarRun:
             await connected.wait()
         finally:
             self._room.off("connection_state_changed", look)
-        await asyncio.sleep(self._join_timeout)
+        await asyncio.sleep(self._policy.join_timeout)
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(False)
         else:

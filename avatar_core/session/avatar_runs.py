@@ -88,6 +88,9 @@ class AvatarRuns:
             ProviderError: The provider failed.
             AvatarNotJoinedError: The avatar has not joined in time.
         """
+        if slot.provider.info.capabilities.concurrent_sessions == 1:
+            # The one before may be on its way out still.
+            await self._ender.wait_for(slot.provider.name, timeout=self._policy.end_timeout)
         run = self._run(await self._starter.start(slot), listener)
         try:
             if await run.join():
@@ -153,7 +156,8 @@ class AvatarRuns:
             running=running,
             agent_session=self._agent_session,
             room=self._room,
-            join_timeout=self._policy.join_timeout,
+            policy=self._policy,
+            speech=self._route.speech_at,
             emit=self._emit,
             listener=listener,
             attempt=len(self.attempts) - 1,

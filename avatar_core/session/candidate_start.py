@@ -17,11 +17,14 @@ from avatar_core.contract.errors import (
     ProviderAuthError,
     ProviderError,
     ProviderTimeoutError,
-    StartUncertainError,
 )
 from avatar_core.contract.models import StartedSession
 from avatar_core.log import logger
-from avatar_core.session.ender import SessionEnder, leaves_session_open
+from avatar_core.session.ender import (
+    SessionEnder,
+    cancelled_by_extension,
+    leaves_session_open,
+)
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
 from avatar_core.session.states import StartAttempt
@@ -139,6 +142,7 @@ class CandidateStart:
             finally:
                 took = time.monotonic() - began
 
+        await self._ender.ledger.intend(slot)
         work = asyncio.create_task(start(), name="avatar-start-session")
         try:
             # Never cancelled: a create request that is cut off has perhaps been billed.
@@ -154,17 +158,20 @@ class CandidateStart:
                 provider=slot.provider.name,
             )
         if work.cancelled():  # not by the core: an extension did so to the task it runs in
-            error = StartUncertainError(
-                "start_session was cancelled by an extension", provider=slot.provider.name
-            )
+            error = cancelled_by_extension(slot)
             self._ender.recover(slot, error)
             raise error
         try:
             session = work.result()
-        except (ProviderError, ConfigurationError) as exc:
-            if leaves_session_open(exc):
+        except Exception as exc:
+            # What is neither is an extension's, which refused before anything was sent.
+            ours = isinstance(exc, (ProviderError, ConfigurationError))
+            if ours and leaves_session_open(exc):
                 self._ender.recover(slot, exc)
+            else:
+                self._ender.ledger.not_made(slot)
             raise
+        self._ender.ledger.made(slot, session)
         if took > timeout:
             # The wait above ends at the deadline unless the loop cannot run. A hook that blocks it
             # is as late as one that awaits for so long, and is not used either.

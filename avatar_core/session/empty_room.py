@@ -36,10 +36,7 @@ class EmptyRoom:
     async def _watch(self) -> None:
         while True:
             await self._audience.wait()
-            await self._audience.wait_empty()
-            try:
-                await asyncio.wait_for(self._audience.wait(), self._grace)
-            except asyncio.TimeoutError:
-                await self._succession.rest("nobody is in the room")
-                await self._audience.wait()
-                self._succession.resume_recovery()
+            await self._audience.wait_empty(seconds=self._grace)
+            await self._succession.rest("nobody is in the room")
+            await self._audience.wait()
+            self._succession.resume_recovery()

@@ -25,6 +25,16 @@ class AvatarPolicy(BaseModel):
     while_joining: Literal["wait", "voice"] = Field(
         "wait", description="Until the avatar is there: hold speech, or use the agent's voice."
     )
+    watch: bool = Field(
+        True,
+        description="Look for signs of the avatar's life: calls that it answers, and what arrives"
+        " of it while it speaks. One that is dead or deaf is lost within a second.",
+    )
+    watch_video: bool = Field(
+        True,
+        description="A picture that stands still while the avatar speaks is a loss too; for that"
+        " the agent receives the video then.",
+    )
     renew: bool = Field(
         False,
         description="Let a successor take over before a session reaches the age at which its"

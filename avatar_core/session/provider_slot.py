@@ -12,6 +12,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 
 from avatar_core.calling.provider_call import AroundCall, call_provider
+from avatar_core.calling.recovered import recovered_session
 from avatar_core.contract import models
 from avatar_core.contract.errors import ProviderError, StartUncertainError
 from avatar_core.contract.options import ProviderOptions
@@ -153,17 +154,30 @@ class ProviderSlot:
             )
         return started
 
-    async def end(self, session: models.StartedSession, *, reason: str) -> None:
-        """Ask once to end a session."""
+    async def end(
+        self, session: models.StartedSession, *, reason: str, seconds: float = HOOK_SECONDS
+    ) -> None:
+        """Ask once to end a session.
+
+        Args:
+            session: The session.
+            reason: Why, for the provider's log.
+            seconds: Until the deadline.
+        """
         await self.call(
             "end_session",
             models.EndRequest(
-                **self._common(HOOK_SECONDS), room=self.room, session=session, reason=reason
+                **self._common(seconds), room=self.room, session=session, reason=reason
             ),
         )
 
     async def recover(self, error: BaseException) -> models.StartedSession | None:
-        """Ask once for the session that an uncertain start may have made."""
+        """Ask once for the session that an uncertain start may have made.
+
+        Raises:
+            ProviderError: The provider failed, or its answer is no session and not None: then
+                there may be one all the same.
+        """
         found = await self.call(
             "recover_session",
             models.RecoverRequest(
@@ -174,7 +188,7 @@ class ProviderSlot:
                 error=error,
             ),
         )
-        return found if isinstance(found, models.StartedSession) else None
+        return recovered_session(found, provider=self.provider.name)
 
     async def agent_state_changed(
         self, session: models.StartedSession, *, old_state: str, new_state: str

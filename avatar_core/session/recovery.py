@@ -1,12 +1,27 @@
-"""When and where to start again after an avatar was lost."""
+"""Another avatar, brought in in the background, after one was lost."""
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
+from avatar_core.contract.errors import (
+    AvatarNotJoinedError,
+    ConfigurationError,
+    ProviderAuthError,
+    ProviderError,
+)
+from avatar_core.log import logger
+from avatar_core.session.avatar_run import AvatarRun, RunListener
+from avatar_core.session.avatar_runs import AvatarRuns
+from avatar_core.session.candidate_ring import CandidateRing
+from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.room_audience import RoomAudience
+from avatar_core.session.speech_route import SpeechRoute
+from avatar_core.session.status import SessionStatus
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -15,67 +30,127 @@ LONGEST_PAUSE = 30.0
 JITTER = 0.25
 """Share of a pause by which it varies: calls that lost one vendor must not come back as one."""
 
+CANCELLED_AGAIN = 1.0
+"""Seconds after which what was cancelled and goes on is cancelled again."""
 
-class CandidateRing:
-    """The candidates of a call as one ring: after the one that failed comes the next.
+STABLE_SECONDS = 60.0
+"""Seconds that an avatar has to last for the ones lost before it not to count any more."""
+
+
+class Recovery:
+    """Starts candidates until the avatar of one is in the room with its video.
 
     Args:
-        slots: The candidates, in failover order.
+        runs: Who brings avatars in.
+        ring: The candidates.
+        audience: Who is there to see an avatar; for nobody none is started.
+        route: Where the agent's speech goes.
+        policy: How often to try.
+        status: The session's state.
+        listener: Who is told what becomes of an avatar.
+        found: Called with the avatar that is there.
     """
 
-    def __init__(self, slots: Sequence[ProviderSlot]) -> None:
-        self._slots = list(slots)
-        self._at = 0
-        self._uses: Counter[str] = Counter()
+    def __init__(
+        self,
+        *,
+        runs: AvatarRuns,
+        ring: CandidateRing,
+        audience: RoomAudience,
+        route: SpeechRoute,
+        policy: AvatarPolicy,
+        status: SessionStatus,
+        listener: RunListener,
+        found: Callable[[AvatarRun], None],
+    ) -> None:
+        self._runs = runs
+        self._ring = ring
+        self._audience = audience
+        self._route = route
+        self._policy = policy
+        self._status = status
+        self._listener = listener
+        self._found = found
+        self._failures = 0
+        self._task: asyncio.Task[None] | None = None
+        self._wanted = False
 
-    def __len__(self) -> int:
-        return len(self._slots)
+    def replace(self, *, lasted: float | None) -> None:
+        """Bring in another one for one that was lost.
 
-    @property
-    def is_last(self) -> bool:
-        """Nobody stands behind the one last used."""
-        return self._at == len(self._slots) - 1
-
-    def use(self, slot: ProviderSlot) -> None:
-        """Note which one is used now; one that is not among them gets its place after the last."""
-        for number, each in enumerate(self._slots):
-            if each.options is slot.options:
-                self._at = number
-                return
-        self._at = min(self._at + 1, len(self._slots))
-        self._slots.insert(self._at, slot)
-
-    def original(self, slot: ProviderSlot) -> ProviderSlot:
-        """Return the candidate that a slot was made ready from."""
-        return next((each for each in self._slots if each.options is slot.options), slot)
-
-    def strike(self, slot: ProviderSlot) -> None:
-        """Never try this one again: it cannot work as it is configured."""
-        self.use(slot)
-        del self._slots[self._at]
-        self._at -= 1
-
-    def following(self) -> ProviderSlot:
-        """Return the next one, ready for a start."""
-        self._at = (self._at + 1) % len(self._slots)
-        return self.again()
-
-    def again(self) -> ProviderSlot:
-        """Return the one last used, ready for another start."""
-        return self.fresh(self._slots[self._at])
-
-    def fresh(self, slot: ProviderSlot) -> ProviderSlot:
-        """Return a candidate ready for a start of its own.
-
-        Its avatar gets an identity that no other had in this call: the one before may still be
-        listed in the room, or come back to it, and one identity cannot be in a room twice.
+        Args:
+            lasted: Seconds for which that one spoke; None if it never did.
         """
-        self._uses[slot.identity] += 1
-        number = self._uses[slot.identity]
-        return slot if number == 1 else slot.successor(number)
+        if lasted is not None and lasted > STABLE_SECONDS:
+            self._failures = 0
+        self._begin(self._replace())
+
+    def bring_back(self, *, with_speech: bool = False) -> None:
+        """Bring in the same one again.
+
+        Args:
+            with_speech: Not before the agent says something else.
+        """
+        self._begin(self._bring_back(with_speech))
+
+    def cancel(self) -> None:
+        """Bring in nobody any more; what is under way is undone in the background."""
+        self._wanted = False
+        if self._task is not None:
+            self._task.cancel()
+
+    async def stop(self) -> None:
+        """Bring in nobody any more; returns when nothing is under way."""
+        self.cancel()
+        while self._task is not None and not self._task.done():
+            # Again: asyncio.wait_for swallows one that comes with the result (Python 3.11).
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=CANCELLED_AGAIN)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._wanted = True
+        self._task = asyncio.create_task(work, name="avatar-recovery")
+
+    async def _bring_back(self, with_speech: bool) -> None:
+        if with_speech:
+            await self._route.wait_for_speech()
+        await self._audience.wait()
+        if not len(self._ring) or not await self._start(self._ring.again()):
+            await self._replace()
+
+    async def _replace(self) -> None:
+        for pause in _pauses(len(self._ring)):
+            if self._failures >= self._policy.max_recoveries or not len(self._ring):
+                break
+            await asyncio.sleep(pause)
+            await self._audience.wait()
+            self._failures += 1
+            if await self._start(self._ring.following()):
+                return
+        logger.error("no avatar can be started any more in this call; the agent keeps its voice")
+        self._status.give_up("no avatar can be started any more")
+
+    async def _start(self, slot: ProviderSlot) -> bool:
+        try:
+            run = await self._runs.bring(slot, listener=self._listener)
+        except (ConfigurationError, ProviderAuthError) as exc:
+            logger.error("an avatar provider cannot be used any more in this call: %s", exc)
+            self._ring.strike(slot)
+            return False
+        except (ProviderError, AvatarNotJoinedError) as exc:
+            logger.warning("another avatar could not be brought into the call: %s", exc)
+            return False
+        if not self._wanted:
+            self._runs.let_go(run, "it was not wanted any more")
+        elif run.gone.is_set():  # it was there, and was lost before it had a say
+            self._runs.let_go(run, "it was lost before it could speak")
+            return False
+        else:
+            self._found(run)
+        return True
 
 
-def pauses(candidates: int) -> Iterator[float]:
+def _pauses(candidates: int) -> Iterator[float]:
     """Yield the seconds to wait before each start after a loss.
 
     Another candidate is tried at once; the same one again, and each further round, after a pause

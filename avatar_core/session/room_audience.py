@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
 from livekit import rtc
 from livekit.rtc.room import EventTypes
+
+from avatar_core.timed_wait import event_within
 
 _MACHINES = frozenset(
     {
@@ -21,6 +25,10 @@ _EVENTS: tuple[EventTypes, ...] = (
     "participant_disconnected",
     "connection_state_changed",
 )
+
+SETTLING_SECONDS = 0.5
+"""Seconds, at least, for which a room is seen empty before it counts as such: where it is the
+agent's own connection that is gone, everybody goes first, and that is told after it."""
 
 
 class RoomAudience:
@@ -43,14 +51,29 @@ class RoomAudience:
 
     async def wait(self) -> None:
         """Wait until somebody is there."""
-        await self._wait_for(present=True)
+        await self._until(lambda: self.present)
 
-    async def wait_empty(self) -> None:
-        """Wait until nobody is there."""
-        await self._wait_for(present=False)
+    async def wait_empty(self, *, seconds: float) -> None:
+        """Wait until nobody has been there for a while.
 
-    async def _wait_for(self, *, present: bool) -> None:
+        Where the agent's own connection starts anew, everybody seems to leave, and comes back a
+        while after it has: such a time does not count.
+
+        Args:
+            seconds: How long.
+        """
+        least = max(seconds, SETTLING_SECONDS)
+        await self._until(self._is_empty)
+        while await self._until(lambda: not self._is_empty(), within=least):
+            await self._until(self._is_empty)
+
+    def _is_empty(self) -> bool:
+        connected = self._room.connection_state == rtc.ConnectionState.CONN_CONNECTED
+        return connected and not self.present
+
+    async def _until(self, condition: Callable[[], bool], *, within: float = float("inf")) -> bool:
         changed = asyncio.Event()
+        deadline = time.monotonic() + within
 
         def look(*_: object) -> None:
             changed.set()
@@ -58,9 +81,13 @@ class RoomAudience:
         for event in _EVENTS:
             self._room.on(event, look)
         try:
-            while self.present is not present:
+            while not condition():
                 changed.clear()
-                await changed.wait()
+                if deadline == float("inf"):
+                    await changed.wait()
+                elif not await event_within(changed, deadline - time.monotonic()):
+                    return False
+            return True
         finally:
             for event in _EVENTS:
                 self._room.off(event, look)

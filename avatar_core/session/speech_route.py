@@ -14,6 +14,7 @@ from avatar_core.audio.audio_end import AudioEnd
 from avatar_core.audio.avatar_end import AvatarEnd
 from avatar_core.audio.front_sink import FrontSink
 from avatar_core.audio.output_chain import OutputChain
+from avatar_core.audio.speech_progress import SpeechUnderWay
 from avatar_core.audio.voice_track import VoiceTrack
 
 
@@ -80,6 +81,10 @@ class SpeechRoute:
         else:
             change()
 
+    def speech_at(self, end: AvatarEnd) -> SpeechUnderWay | None:
+        """What an avatar is saying now; None if it says nothing."""
+        return self._front.speech_at(end)
+
     async def wait_for_speech(self) -> None:
         """Wait until the agent begins to say something else."""
         await self._front.wait_for_segment()
@@ -94,7 +99,7 @@ class SpeechRoute:
         self._front.abandon(end, silent_since=silent_since)
         if self._avatar is end:
             self.use_voice()
-        end.give_up()
+        end.give_up(silent_since=silent_since)
 
     async def drop_avatar(self, end: AvatarEnd) -> None:
         """Silence an avatar and give back what sending to it needed; the voice speaks."""

@@ -38,6 +38,8 @@ class SessionStatus:
             return False
         event = AvatarStateChangedEvent(old_state=self.state, new_state=state, reason=reason)
         self.state, self.reason = state, reason
+        if state == "live":
+            self.given_up = False
         logger.debug("avatar session is %s: %s", state, reason)
         for changed in self._changed:
             changed.set()

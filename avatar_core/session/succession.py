@@ -7,24 +7,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from avatar_core.contract.errors import (
-    AvatarNotJoinedError,
-    ConfigurationError,
-    ProviderAuthError,
-    ProviderError,
-)
+from avatar_core.contract.errors import AvatarNotJoinedError
 from avatar_core.log import logger
 from avatar_core.session.avatar_run import AvatarRun
 from avatar_core.session.avatar_runs import AvatarRuns
+from avatar_core.session.candidate_ring import CandidateRing
+from avatar_core.session.loss_ages import LOSS_AGES
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
-from avatar_core.session.recovery import CandidateRing, pauses
+from avatar_core.session.recovery import Recovery
 from avatar_core.session.room_audience import RoomAudience
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.status import SessionStatus
-
-STABLE_SECONDS = 60.0
-"""Seconds that an avatar has to last for the ones lost before it not to count any more."""
 
 
 class Succession:
@@ -51,13 +45,20 @@ class Succession:
         self._route = route
         self._policy = policy
         self._status = status
-        self._audience = audience
-        self.ring = CandidateRing(())
+        self.ring = CandidateRing()
         """The candidates, and which of them is used."""
-        self._recovery: asyncio.Task[None] | None = None
+        self._recovery = Recovery(
+            runs=runs,
+            ring=self.ring,
+            audience=audience,
+            route=route,
+            policy=policy,
+            status=status,
+            listener=self,
+            found=self._found,
+        )
         self._taking_over: asyncio.Task[None] | None = None
         self._live_since: float | None = None
-        self._failures = 0
         self.current: AvatarRun | None = None
         """The avatar that speaks, or is to."""
         self.on_live: Callable[[AvatarRun], None] | None = None
@@ -72,7 +73,7 @@ class Succession:
         Raises:
             AvatarError: None could be started.
         """
-        self.ring = CandidateRing(slots)
+        self.ring.fill(slots)
         self.current = await self._runs.first_to_start(slots, fresh=self.ring.fresh, listener=self)
         self.ring.use(self.current.slot)
         self._status.to("joining", "the provider made a session")
@@ -90,15 +91,18 @@ class Succession:
 
     async def stop_recovery(self) -> None:
         """Bring nobody in any more to stand in for one that was lost."""
-        for task in (self._recovery, self._taking_over):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+        await self._recovery.stop()
+        if self._taking_over is not None and not self._taking_over.done():
+            self._taking_over.cancel()
+            await asyncio.wait([self._taking_over])
 
     def resume_recovery(self) -> None:
-        """Bring somebody in, if nobody is there."""
-        if self.current is None and not self._status.given_up:
-            self._recovery = asyncio.create_task(self._bring_back(), name="avatar-recovery")
+        """Bring somebody in if nobody is there, and give the word to who is there without it."""
+        if self.current is not None:
+            if self._status.state == "voice_only" and self.current.present:
+                self._take_over_later(self.current)
+        elif not self._status.given_up:
+            self._recovery.bring_back()
 
     async def rest(self, reason: str) -> None:
         """Let the avatar go until ``resume_recovery``; the voice speaks meanwhile.
@@ -122,6 +126,7 @@ class Succession:
         """
 
         def speaks() -> None:
+            self._recovery.cancel()  # the former one may have been lost meanwhile
             former, self.current = self.current, run
             self.ring.use(run.slot)
             if not self._is_live(run):
@@ -182,6 +187,7 @@ class Succession:
     ) -> None:
         """Speak by voice, end it, and start the next one."""
         if run is self.current:
+            LOSS_AGES.note(run.provider, time.time() - run.started_at)
             self._voice_only(run, reason, silent_since=silent_since)
             self._replace(run, reason)
 
@@ -252,45 +258,14 @@ class Succession:
 
     def _replace(self, run: AvatarRun, reason: str, *, when_speech_begins: bool = False) -> None:
         since, self._live_since = self._live_since, None
-        if since is not None and time.monotonic() - since > STABLE_SECONDS:
-            self._failures = 0
         self.current = None
         self._runs.let_go(run, reason)
-        recovery = self._bring_back(with_speech=True) if when_speech_begins else self._recover()
-        self._recovery = asyncio.create_task(recovery, name="avatar-recovery")
+        if when_speech_begins:
+            self._recovery.bring_back(with_speech=True)
+        else:
+            self._recovery.replace(lasted=time.monotonic() - since if since is not None else None)
 
-    async def _bring_back(self, *, with_speech: bool = False) -> None:
-        """Start the same avatar again; if that fails, it is as any loss."""
-        if with_speech:
-            await self._route.wait_for_speech()
-        await self._audience.wait()
-        if not len(self.ring) or not await self._start_another(self.ring.again()):
-            await self._recover()
-
-    async def _recover(self) -> None:
-        """Start another avatar, until one is in the room with its video."""
-        for pause in pauses(len(self.ring)):
-            if self._failures >= self._policy.max_recoveries or not len(self.ring):
-                break
-            await asyncio.sleep(pause)
-            await self._audience.wait()
-            self._failures += 1
-            if await self._start_another(self.ring.following()):
-                return
-        logger.error("no avatar can be started any more in this call; the agent keeps its voice")
-        self._status.give_up("no avatar can be started any more")
-
-    async def _start_another(self, slot: ProviderSlot) -> bool:
-        try:
-            run = await self._runs.bring(slot, listener=self)
-        except (ConfigurationError, ProviderAuthError) as exc:
-            logger.error("an avatar provider cannot be used any more in this call: %s", exc)
-            self.ring.strike(slot)
-            return False
-        except (ProviderError, AvatarNotJoinedError) as exc:
-            logger.warning("another avatar could not be brought into the call: %s", exc)
-            return False
-        # From now on it is followed as any other; it may be lost before it has spoken.
+    def _found(self, run: AvatarRun) -> None:
+        """Follow one that was brought in as any other; it may be lost before it has spoken."""
         self.current = run
         self._take_over_later(run)
-        return True

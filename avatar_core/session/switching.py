@@ -48,10 +48,24 @@ class Switching:
             AvatarError: It could not be brought in.
         """
         self._must_run()
-        run = await self._own(
-            self._runs.bring(self._succession.ring.fresh(slot), listener=self._succession)
-        )
-        self._standing_by.add(run)
+        brought: list[AvatarRun] = []
+
+        async def bring() -> None:
+            run = await self._runs.bring(
+                self._succession.ring.fresh(slot), listener=self._succession
+            )
+            brought.append(run)
+            self._standing_by.add(run)  # at once: it is ended with the session from now on
+
+        try:
+            await self._own(bring())
+        except asyncio.CancelledError:
+            for run in brought:  # it was there just then, and nobody knows of it
+                self.dismiss(run)
+            raise
+        (run,) = brought
+        if run not in self._standing_by:
+            raise _closed_meanwhile()
         return run
 
     def dismiss(self, run: AvatarRun) -> None:
@@ -135,7 +149,7 @@ class Switching:
             await asyncio.wait([task])
             raise
         if task.cancelled():
-            raise SessionStateError("the avatar session was closed meanwhile")
+            raise _closed_meanwhile()
         return task.result()
 
     async def _change(self, change: Callable[[], Awaitable[None]]) -> None:
@@ -173,10 +187,12 @@ class Switching:
     async def _hand_over(self, run: AvatarRun, *, at_boundary: bool) -> None:
         """Give the word to one that is there; one that goes before it has it is ended."""
         succession = self._succession
-        speaking = asyncio.create_task(
-            succession.hand_over(run, "switched", at_boundary=at_boundary),
-            name="avatar-hand-over",
-        )
+
+        async def hand_over() -> None:
+            await run.until_received()
+            await succession.hand_over(run, "switched", at_boundary=at_boundary)
+
+        speaking = asyncio.create_task(hand_over(), name="avatar-hand-over")
         going = asyncio.create_task(run.gone.wait(), name="avatar-hand-over-gone")
         try:
             await asyncio.wait({speaking, going}, return_when=asyncio.FIRST_COMPLETED)
@@ -185,16 +201,17 @@ class Switching:
                 self._runs.let_go(run, "the switch to it was cancelled")
             raise
         finally:
+            # Not waited for: a cancellation of that wait would leave an avatar to nobody.
             for task in (speaking, going):
                 task.cancel()
-            await asyncio.wait({speaking, going})
             if run is succession.current:
                 self._standing_by.discard(run)
         if run is succession.current:
             return
         self._standing_by.discard(run)
         self._runs.let_go(run, "it left the room")
-        error = None if speaking.cancelled() else speaking.exception()
+        failed = speaking.done() and not speaking.cancelled()
+        error = speaking.exception() if failed else None
         raise error or AvatarNotJoinedError("the avatar left the room before it could speak")
 
     def _must_run(self) -> None:
@@ -203,3 +220,7 @@ class Switching:
                 f"this avatar session is {self._status.state}: switch() and prepare() need one"
                 " that was started and is not closed"
             )
+
+
+def _closed_meanwhile() -> SessionStateError:
+    return SessionStateError("the avatar session was closed meanwhile")

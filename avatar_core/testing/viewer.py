@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class Heard:
 
     chunks: list[npt.NDArray[np.int16]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    _loud: list[float] = field(default_factory=list, init=False, repr=False)
+    _listened_to: int = field(default=0, init=False, repr=False)
 
     @property
     def samples(self) -> npt.NDArray[np.int16]:
@@ -39,15 +42,32 @@ class Heard:
 
     def loud_times(self, *, since: float = 0.0) -> list[float]:
         """Arrival times of the chunks that are no silence."""
-        return [
-            at
-            for chunk, at in zip(self.chunks, self.times, strict=True)
-            if at >= since and chunk.size and int(np.abs(chunk.astype(np.int32)).max()) > LOUD
-        ]
+        self._listen()
+        return self._loud[bisect_left(self._loud, since) :]
 
     def loud_seconds(self, *, since: float = 0.0) -> float:
         """Seconds of sound that are no silence."""
-        return len(self.loud_times(since=since)) * 0.01
+        self._listen()
+        return (len(self._loud) - bisect_left(self._loud, since)) * 0.01
+
+    def last_loud(self) -> float | None:
+        """Arrival time of the last chunk that is no silence; None if there was none."""
+        self._listen()
+        return self._loud[-1] if self._loud else None
+
+    def forget(self) -> None:
+        """Keep nothing of what was heard so far."""
+        self.chunks.clear()
+        self.times.clear()
+        self._loud.clear()
+        self._listened_to = 0
+
+    def _listen(self) -> None:
+        # What waits for sound asks with every chunk: each is listened to once.
+        begin, self._listened_to = self._listened_to, len(self.times)
+        for chunk, at in zip(self.chunks[begin:], self.times[begin:], strict=True):
+            if chunk.size and max(int(chunk.max()), -int(chunk.min())) > LOUD:
+                self._loud.append(at)
 
 
 @dataclass(slots=True)
@@ -124,17 +144,18 @@ class RecordingViewer:
         """Wait until somebody was heard for so long."""
         await self.until(lambda: self.heard[identity].loud_seconds(since=since) >= seconds)
 
-    async def until_silent(self, identity: str, *, seconds: float = 0.3) -> float:
+    async def until_silent(
+        self, identity: str, *, seconds: float = 0.3, timeout: float = 20.0
+    ) -> float:
         """Wait until somebody has been silent for so long; returns when the last sound came."""
 
         def silent() -> bool:
             heard = self.heard[identity]
-            loud = heard.loud_times()
-            return bool(heard.times) and (not loud or heard.times[-1] - loud[-1] >= seconds)
+            loud = heard.last_loud()
+            return bool(heard.times) and (loud is None or heard.times[-1] - loud >= seconds)
 
-        await self.until(silent)
-        loud = self.heard[identity].loud_times()
-        return loud[-1] if loud else 0.0
+        await self.until(silent, timeout=timeout)
+        return self.heard[identity].last_loud() or 0.0
 
     async def until_seen(self, identity: str, *, pictures: int = 1) -> None:
         """Wait until so many pictures of somebody have come."""

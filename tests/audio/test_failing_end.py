@@ -12,8 +12,8 @@ from avatar_core.audio.avatar_end import AvatarEnd
 from avatar_core.audio.front_sink import FrontSink
 from avatar_core.contract.audio_routes import Sink
 from avatar_core.session.speech_route import SpeechRoute
+from avatar_core.testing.playback_log import PlaybackLog
 from tests.audio.hand_output import HandOutput, speech, turns
-from tests.calls.playback_log import PlaybackLog
 
 BROKEN = pytest.mark.parametrize(
     "broken",

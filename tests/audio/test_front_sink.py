@@ -11,8 +11,8 @@ from livekit.agents.voice.transcription.synchronizer import TranscriptSynchroniz
 from avatar_core.audio.audio_end import AudioEnd
 from avatar_core.audio.discard_output import DiscardOutput
 from avatar_core.audio.front_sink import UNHEARD_LIMIT, FrontSink
+from avatar_core.testing.playback_log import PlaybackLog
 from tests.audio.hand_output import HandOutput, speech, turns
-from tests.calls.playback_log import PlaybackLog
 
 
 async def say(front: AudioOutput, *, seconds: float = 1.0) -> None:

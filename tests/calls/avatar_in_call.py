@@ -6,11 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from livekit import rtc
-
 from avatar_core import AvatarSession
 from avatar_core.testing.call_stage import CallStage
-from avatar_core.testing.viewer import RecordingViewer
 
 Order = Literal["avatar first", "session first", "agent runs"]
 
@@ -54,21 +51,3 @@ async def avatar_in(
         yield avatar
     finally:
         await avatar.aclose()
-
-
-@asynccontextmanager
-async def microphone_of(viewer: RecordingViewer) -> AsyncIterator[rtc.AudioSource]:
-    """Let the viewer publish a mute microphone, as a user does.
-
-    The server tells others of a participant that publishes nothing 3 s after it joined only, and
-    LiveKit's RoomIO makes no voice track before it has seen a user (livekit-server 1.13.5).
-    """
-    source = rtc.AudioSource(48000, 1)
-    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-    await viewer.room.local_participant.publish_track(
-        track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-    )
-    try:
-        yield source
-    finally:
-        await source.aclose()

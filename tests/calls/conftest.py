@@ -6,7 +6,7 @@ import pytest
 
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import CallStage, open_call_stage
-from tests.calls.avatar_in_call import microphone_of
+from avatar_core.testing.microphone import microphone_of
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from livekit.agents import AudioConfig, BackgroundAudioPlayer
 
 from avatar_core import AvatarSession
+from avatar_core.testing.call_footprint import footprint, nothing_left_behind
 from avatar_core.testing.call_stage import CallStage, tone
+from avatar_core.testing.speech_sound import assert_whole, read_sweep, sweep
 from avatar_core.testing.viewer import SAMPLE_RATE
 from tests.calls.avatar_in_call import SMALL_FACE
-from tests.calls.speech_sound import assert_whole, read_sweep, sweep
-from tests.session.call_footprint import footprint, nothing_left_behind
 
 AVATAR = "mock-avatar-agent"
 MUSIC_HZ = 2000.0

@@ -8,9 +8,9 @@ from livekit.agents.voice.room_io import RoomOptions
 
 from avatar_core import AvatarPolicy, AvatarSession, AvatarStateChangedEvent
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.speech_sound import sweep
 from avatar_core.testing.viewer import RecordingViewer
 from tests.calls.avatar_in_call import SMALL_FACE
-from tests.calls.speech_sound import sweep
 
 # LiveKit closes the AgentSession when the person it is linked to goes, unless it is told not to.
 STAYS = RoomOptions(close_on_disconnect=False)

@@ -8,9 +8,9 @@ import pytest
 
 from avatar_core import AvatarNotJoinedError, AvatarPolicy, AvatarSession, Provider
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import read_sweep, sweep
 from tests.calls.avatar_in_call import SMALL_FACE
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import read_sweep, sweep
 
 
 async def until(stage: CallStage, avatar: AvatarSession, state: str, *, times: int = 1) -> None:

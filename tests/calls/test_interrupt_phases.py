@@ -9,9 +9,9 @@ from livekit import rtc
 
 from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import assert_whole, read_sweep, since, sweep
 from tests.calls.avatar_in_call import Order, avatar_in
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import assert_whole, read_sweep, since, sweep
 
 AVATAR = "mock-avatar-agent"
 

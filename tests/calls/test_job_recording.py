@@ -15,14 +15,15 @@ from livekit.agents import Agent, AgentSession, JobContext
 from avatar_core import AvatarSession
 from avatar_core.audio.front_sink import FrontSink
 from avatar_core.livekit_server import LiveKitServer
+from avatar_core.testing.call_footprint import chain
 from avatar_core.testing.call_stage import room_token
+from avatar_core.testing.microphone import microphone_of
+from avatar_core.testing.speech_sound import assert_whole, read_sweep, sweep
 from avatar_core.testing.viewer import SAMPLE_RATE, RecordingViewer
-from tests.calls.avatar_in_call import SMALL_FACE, microphone_of
+from tests.calls.avatar_in_call import SMALL_FACE
 from tests.calls.recorded_call import agent_channel
-from tests.calls.speech_sound import assert_whole, read_sweep, sweep
 from tests.calls.watched_job import Watched, agent_without_models
 from tests.session.agent_job import agent_server, dispatch, fresh_agent_name
-from tests.session.call_footprint import chain
 from tests.session.scripted_provider import eventually
 
 MOCK = "mock-avatar-agent"

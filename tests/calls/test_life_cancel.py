@@ -7,12 +7,18 @@ import pytest
 from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.contract.errors import SessionStateError
 from avatar_core.contract.models import StartedSession, StartRequest
+from avatar_core.testing.call_footprint import footprint, nothing_left_behind
 from avatar_core.testing.call_stage import CallStage
-from tests.session.call_footprint import footprint, nothing_left_behind
 from tests.session.held_calls import HeldMint, HeldStart
 from tests.session.scripted_provider import Make, ScriptedProvider, eventually, registered
 
 TURNS = (*range(1, 12), 16, 24, 40)
+
+
+@pytest.fixture(autouse=True)
+def _moments_are_turns_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A thread writes the journal, and how many turns that takes is the disk's concern.
+    monkeypatch.setenv("AVATAR_JOURNAL", "off")
 
 
 def begin(avatar: AvatarSession, stage: CallStage) -> asyncio.Task[None]:

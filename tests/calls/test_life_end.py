@@ -11,15 +11,15 @@ from livekit.agents import room_io
 from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.contract.errors import ProviderUnavailableError
 from avatar_core.contract.models import EndRequest
-from avatar_core.testing.call_stage import CallStage, tone
-from tests.calls.avatar_in_call import SMALL_FACE
-from tests.session.call_footprint import (
+from avatar_core.testing.call_footprint import (
     chain,
     footprint,
     nothing_left_behind,
     own_tasks,
     until_listened_to,
 )
+from avatar_core.testing.call_stage import CallStage, tone
+from tests.calls.avatar_in_call import SMALL_FACE
 from tests.session.scripted_provider import ScriptedProvider, eventually, registered
 
 MOCK = "mock-avatar-agent"

@@ -13,6 +13,7 @@ from avatar_core.calling.provider_call import ProviderCall
 from avatar_core.contract.errors import ProviderQuotaError, ProviderUnavailableError
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import EndRequest, StartedSession, StartRequest, TokenRequest
+from avatar_core.testing.call_footprint import footprint, nothing_left_behind
 from avatar_core.testing.call_stage import CallStage
 from tests.calls.test_life_tokens import claims
 from tests.session.held_calls import HeldMint, HeldStart
@@ -195,6 +196,56 @@ async def test_an_extension_that_fails_behind_a_call_does_not_change_its_outcome
             assert avatar.state == "joining"
     assert provider.live == {}
     assert "an extension failed after a provider call" in caplog.text
+
+
+@pytest.mark.parametrize("hook", ["mint_token", "start_session"])
+async def test_an_extension_that_never_lets_a_call_begin_keeps_nobody_waiting(
+    stage: CallStage, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    class Hanging:
+        @hookimpl
+        @asynccontextmanager
+        async def around_call(self, call: ProviderCall) -> AsyncIterator[None]:
+            if call.hook == hook:
+                await asyncio.Event().wait()
+            yield
+
+    monkeypatch.setattr("avatar_core.session.provider_slot.HOOK_SECONDS", 0.3)
+    await stage.start_agent()
+    before = footprint(stage)
+    provider = ScriptedProvider()
+    with registered(provider), extended_by(Hanging()):
+        avatar = AvatarSession("scripted", policy=AvatarPolicy(start_timeout=0.3))
+        await asyncio.wait_for(start(avatar, stage), 10)
+        assert avatar.state == "voice_only"
+        await asyncio.wait_for(avatar.aclose(), 10)
+    assert provider.requests == []
+    await nothing_left_behind(stage, before)
+
+
+@pytest.mark.parametrize("hook", ["start_session", "end_session"])
+async def test_an_extension_that_hangs_behind_a_call_does_not_change_its_outcome(
+    stage: CallStage, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    class Hanging:
+        @hookimpl
+        @asynccontextmanager
+        async def around_call(self, call: ProviderCall) -> AsyncIterator[None]:
+            yield
+            if call.hook == hook:
+                await asyncio.Event().wait()
+
+    monkeypatch.setattr("avatar_core.calling.provider_call.LEAVE_SECONDS", 0.3)
+    await stage.start_agent()
+    before = footprint(stage)
+    provider = ScriptedProvider()
+    with registered(provider), extended_by(Hanging()):
+        avatar = AvatarSession("scripted")
+        await asyncio.wait_for(start(avatar, stage), 10)
+        assert avatar.state == "joining"
+        await asyncio.wait_for(avatar.aclose(), 10)
+    assert (len(provider.end_requests), provider.live) == (1, {})
+    await nothing_left_behind(stage, before)
 
 
 async def test_an_extension_cannot_swallow_the_providers_error(stage: CallStage) -> None:

@@ -15,9 +15,9 @@ from avatar_core.contract.errors import (
 )
 from avatar_core.contract.models import StartedSession, StartRequest
 from avatar_core.session.states import AvatarAvailabilityChangedEvent, AvatarStateChangedEvent
+from avatar_core.testing.call_footprint import until_listened_to
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import SMALL_FACE
-from tests.session.call_footprint import until_listened_to
 from tests.session.scripted_provider import (
     ListeningProvider,
     Make,
@@ -157,17 +157,24 @@ async def test_the_avatar_names_the_agent_it_speaks_for(stage: CallStage) -> Non
         assert face.attributes["lk.publish_on_behalf"] == "agent"
 
 
-async def test_the_agent_does_not_receive_the_avatars_media(stage: CallStage) -> None:
+@pytest.mark.parametrize("watch", [True, False], ids=["watched", "not watched"])
+async def test_the_agent_receives_the_avatars_media_for_its_watch_while_it_speaks_and_no_longer(
+    stage: CallStage, watch: bool
+) -> None:
     await stage.start_agent()
-    async with AvatarSession("mock", **SMALL_FACE) as avatar:
+    received: list[str] = []
+    stage.room.on("track_subscribed", lambda track, *_: received.append(track.name))
+    async with AvatarSession("mock", policy=AvatarPolicy(watch=watch), **SMALL_FACE) as avatar:
         await start(avatar, stage)
         await avatar.wait_for_join(timeout=15)
-        await stage.agent_session.say("hello", audio=tone(seconds=0.5)).wait_for_playout()
+        received.clear()  # the server's own subscription may have crossed the refusal
+        await stage.agent_session.say("hello", audio=tone(seconds=2.0)).wait_for_playout()
+        assert len(set(received)) == (2 if watch else 0)
         await stage.viewer.until_seen(MOCK, pictures=5)
 
         publications = list(stage.room.remote_participants[MOCK].track_publications.values())
         assert len(publications) == 2
-        await eventually(lambda: not any(p.subscribed for p in publications))
+        await eventually(lambda: not any(p.subscribed for p in publications), timeout=30)
         assert all(publication.track is None for publication in publications)
 
 

@@ -13,8 +13,8 @@ from avatar_core.calling.provider_call import ProviderCall
 from avatar_core.contract.errors import ProviderUnavailableError
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import SessionRequest
+from avatar_core.testing.call_footprint import footprint, nothing_left_behind
 from avatar_core.testing.call_stage import CallStage
-from tests.session.call_footprint import footprint, nothing_left_behind
 from tests.session.scripted_provider import (
     ListeningProvider,
     eventually,

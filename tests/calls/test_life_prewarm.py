@@ -12,8 +12,8 @@ from avatar_core.contract.errors import ProviderUnavailableError, SessionStateEr
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import PrewarmRequest, StartedSession, StartRequest
 from avatar_core.provider_http.pool import HttpPool
+from avatar_core.testing.call_footprint import footprint, nothing_left_behind
 from avatar_core.testing.call_stage import CallStage
-from tests.session.call_footprint import footprint, nothing_left_behind
 from tests.session.scripted_provider import Make, ScriptedProvider, registered
 
 

@@ -21,8 +21,8 @@ from avatar_core.contract.errors import (
 )
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import StartedSession, StartRequest
+from avatar_core.testing.call_footprint import footprint, nothing_left_behind, own_tasks
 from avatar_core.testing.call_stage import CallStage, tone
-from tests.session.call_footprint import footprint, nothing_left_behind, own_tasks
 from tests.session.scripted_provider import (
     Make,
     RecoveringProvider,

@@ -9,10 +9,10 @@ from livekit.agents import AgentSession
 
 from avatar_core import AvatarPolicy, AvatarSession
 from avatar_core.contract import errors
+from avatar_core.testing.call_footprint import own_tasks, until_listened_to
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import SMALL_FACE, avatar_in
 from tests.calls.mock_processes import worker_processes
-from tests.session.call_footprint import own_tasks, until_listened_to
 from tests.session.scripted_provider import eventually
 
 MOCK = "mock-avatar-agent"

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from avatar_core.testing.call_footprint import until_listened_to
 from avatar_core.testing.call_stage import CallStage, tone
 from tests.calls.avatar_in_call import avatar_in
 from tests.calls.mock_processes import worker_processes
-from tests.session.call_footprint import until_listened_to
 from tests.session.scripted_provider import eventually
 
 MOCK = "mock-avatar-agent"

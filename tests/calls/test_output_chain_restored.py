@@ -9,8 +9,8 @@ from livekit.agents.voice.room_io import RoomOptions
 
 from avatar_core.audio.front_sink import FrontSink
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.speech_sound import sweep
 from tests.calls.avatar_in_call import Order, avatar_in
-from tests.calls.speech_sound import sweep
 
 AVATAR = "mock-avatar-agent"
 ROOM_EVENTS = (

@@ -8,10 +8,10 @@ import pytest
 from livekit.agents.voice.recorder_io import RecorderIO
 
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import assert_whole, read_sweep, sweep
 from tests.calls.avatar_in_call import Order, avatar_in
-from tests.calls.playback_log import PlaybackLog
 from tests.calls.recorded_call import agent_channel
-from tests.calls.speech_sound import assert_whole, read_sweep, sweep
 
 AVATAR = "mock-avatar-agent"
 

@@ -9,9 +9,10 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, AgentFalseInterruptionEv
 
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import open_call_stage
-from tests.calls.avatar_in_call import Order, avatar_in, microphone_of
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import assert_whole, read_sweep, sweep
+from avatar_core.testing.microphone import microphone_of
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import assert_whole, read_sweep, sweep
+from tests.calls.avatar_in_call import Order, avatar_in
 
 AVATAR = "mock-avatar-agent"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import time
 from collections.abc import Callable
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 from livekit import rtc
 
-from avatar_core.audio.playback_rpc import PLAYBACK_FINISHED, PLAYBACK_STARTED
+from avatar_core.audio.playback_rpc import CLEAR_BUFFER, PLAYBACK_FINISHED, PLAYBACK_STARTED
+from avatar_core.audio.stream_writer import CLEAR_RPC_TIMEOUT
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import CallStage, open_call_stage
-from tests.calls.avatar_in_call import avatar_in, microphone_of
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import assert_whole, read_sweep, since, sweep
+from avatar_core.testing.microphone import microphone_of
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import assert_whole, read_sweep, since, sweep
+from tests.calls.avatar_in_call import avatar_in
 
 AVATAR = "mock-avatar-agent"
 
@@ -222,6 +225,41 @@ async def test_an_avatar_that_cuts_a_segment_off_and_stays_ends_it(stage: CallSt
         assert log.finished[0].interrupted
         assert log.finished[0].playback_position == pytest.approx(0.9, abs=0.01)
         assert stage.viewer.heard["agent"].loud_seconds() == 0
+
+
+async def test_what_was_heard_of_an_avatar_that_answers_no_pause_is_known_from_its_sound(
+    stage: CallStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with avatar_in(stage) as avatar:
+        output = stage.agent_session.output.audio
+        assert output is not None
+        handle = stage.agent_session.say("half of it", audio=sweep(seconds=5))
+        await stage.viewer.until_heard(AVATAR, seconds=1.5)
+        worker, over = worker_of(avatar.session_id), asyncio.Event()
+        be_silent = worker._rpc_handlers[CLEAR_BUFFER]
+
+        async def answered_too_late(data: rtc.RpcInvocationData) -> str:
+            said = be_silent(data)
+            await over.wait()
+            return str(await said if inspect.isawaitable(said) else said)
+
+        async def lost(**_: object) -> str:
+            raise rtc.RpcError(rtc.RpcError.ErrorCode.SEND_FAILED, "lost on its way")
+
+        worker.register_rpc_method(CLEAR_BUFFER, answered_too_late)
+        with monkeypatch.context() as reports:
+            reports.setattr(worker, "perform_rpc", lost)
+            output.pause()
+            await stage.viewer.until_silent(AVATAR, seconds=CLEAR_RPC_TIMEOUT + 0.5)
+        over.set()
+        worker.register_rpc_method(CLEAR_BUFFER, be_silent)
+        output.resume()
+        await asyncio.wait_for(handle.wait_for_playout(), 15)
+        await stage.viewer.until_silent(AVATAR)
+        heard = read_sweep(stage.viewer.heard[AVATAR].samples)
+        assert heard.last > 4.8
+        assert heard.missing < 0.7, "it was taken to have spoken on until it was given up"
+        assert heard.repeated < 0.7
 
 
 def worker_of(session_id: str | None) -> rtc.LocalParticipant:

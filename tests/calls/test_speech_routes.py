@@ -13,10 +13,10 @@ from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import EndRequest, ProviderInfo, StartedSession, StartRequest
 from avatar_core.contract.options import ProviderOptions
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import sweep
 from tests.audio.hand_output import HandOutput
 from tests.calls.avatar_in_call import avatar_in
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import sweep
 
 
 class NoRoom(ProviderOptions):

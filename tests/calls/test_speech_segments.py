@@ -10,14 +10,21 @@ from livekit import rtc
 from livekit.agents.voice.io import AudioOutput
 
 from avatar_core.testing.call_stage import CallStage, tone
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import (
+    assert_whole,
+    nothing,
+    pitches,
+    read_sweep,
+    since,
+    sweep,
+)
 from tests.calls.avatar_in_call import avatar_in
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import assert_whole, nothing, pitches, read_sweep, since, sweep
 
 AVATAR = "mock-avatar-agent"
 
 
-@pytest.mark.parametrize("count", [1, 10, 100])
+@pytest.mark.parametrize("count", [1, 40])
 async def test_segments_back_to_back_are_heard_in_order_and_reported_once_each(
     stage: CallStage, count: int
 ) -> None:

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import sweep
 from tests.calls.avatar_in_call import Order, avatar_in
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import sweep
 
 AVATAR = "mock-avatar-agent"
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"

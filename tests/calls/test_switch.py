@@ -16,9 +16,9 @@ from avatar_core import (
     SessionStateError,
 )
 from avatar_core.testing.call_stage import CallStage
+from avatar_core.testing.playback_log import PlaybackLog
+from avatar_core.testing.speech_sound import assert_whole, read_sweep, since, sweep
 from tests.calls.avatar_in_call import SMALL_FACE, avatar_in
-from tests.calls.playback_log import PlaybackLog
-from tests.calls.speech_sound import assert_whole, read_sweep, since, sweep
 
 FIRST = "mock-avatar-agent"
 SECOND = "mock-avatar-agent-2"
@@ -184,3 +184,15 @@ async def test_there_is_nothing_to_switch_before_the_start_and_after_the_end(cal
     await avatar.aclose()
     with pytest.raises(SessionStateError, match="closed"):
         await getattr(avatar, call)("mock", worker="none")
+
+
+async def test_one_that_is_lost_after_a_switch_is_followed_by_one_with_another_identity(
+    stage: CallStage,
+) -> None:
+    async with avatar_in(stage) as avatar:
+        await avatar.switch("mock", size=64, fps=10, leave_after=1.0)
+        assert avatar.avatar_identity == SECOND
+        await stage.viewer.until(lambda: avatar.state == "voice_only")
+        await avatar.wait_for_join(timeout=30)
+        assert avatar.avatar_identity == f"{FIRST}-3"
+        await stage.viewer.until_seen(f"{FIRST}-3")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from avatar_core.contract.errors import ProviderLoadError
-from avatar_core.contract.models import CONTRACT_VERSION
+from avatar_core.contract.models import CONTRACT_VERSION, OLDEST_CONTRACT_VERSION
 from avatar_core.discovery.registry import ProviderRegistry
 from tests.discovery.installed import Site, provider_source
 
@@ -40,7 +40,7 @@ def info(arguments: str) -> str:
     return provider_source("bad", info=f", {arguments}")
 
 
-NEWER, OLDER = CONTRACT_VERSION + 1, CONTRACT_VERSION - 1
+NEWER, OLDER = CONTRACT_VERSION + 1, OLDEST_CONTRACT_VERSION - 1
 
 UNFIT = {
     # --- hooks
@@ -135,10 +135,21 @@ UNFIT = {
     "misnamed": (provider_source("other"), "it calls itself 'other'; both names must be equal"),
     "newer contract": (
         info(f"contract_version={NEWER}"),
-        f"written for contract version {NEWER}, this avatar-core has version"
-        f" {CONTRACT_VERSION}: upgrade avatar-core",
+        f" has version {CONTRACT_VERSION}: upgrade avatar-core",
     ),
-    "older contract": (info(f"contract_version={OLDER}"), "upgrade the provider"),
+    "older contract": (
+        info(f"contract_version={OLDER}"),
+        f" works with {OLDEST_CONTRACT_VERSION} and later: upgrade the provider",
+    ),
+    "a name of a newer core": (
+        "from avatar_core import HologramRoute\n" + GOOD,
+        "needs something of 'avatar_core' that this avatar-core",
+    ),
+    "a module of a newer core": (
+        "import avatar_core.holograms\n" + GOOD,
+        "needs something of 'avatar_core.holograms' that this avatar-core",
+    ),
+    "a field of a newer core": (info("hologram=True"), "may be written for another avatar-core"),
     "newer contract with new hooks": (
         info(f"contract_version={NEWER}")
         + HOOK.format(marker="", kind="def", name="brand_new", arguments="request", body="..."),

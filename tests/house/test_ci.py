@@ -84,7 +84,8 @@ def leftovers(run_id: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_process_that_a_run_left_behind_is_named_and_ended() -> None:
-    run_id = f"test-{os.getpid()}-{int(time.time())}"
+    # Of a run that has yet to begin: what other tests start meanwhile is not this one's.
+    run_id = f"test-{os.getpid()}-{int(time.time()) + 3600}"
     program = "import time; time.sleep(60)"
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=os.environ | {"CI_RUN_ID": run_id}, cwd="/"

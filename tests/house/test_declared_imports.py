@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from avatar_core.scaffold.package import TEMPLATE
 from tests.house.tree import ROOT, projects
 
+# The template of new providers is a project of its own, inside the core's package.
+_TEMPLATE = tomli.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECTS = {**projects(), TEMPLATE: _TEMPLATE}
 # Only who runs tests imports it, and then has it.
 _OF_A_TEST_RUN = {("avatar_core", "pytest"), ("avatar_provider_protoface", "pytest")}
 
@@ -24,6 +29,8 @@ _OF_A_TEST_RUN = {("avatar_core", "pytest"), ("avatar_provider_protoface", "pyte
 def imported(package: Path) -> Iterator[tuple[str, str]]:
     """Yield the import name and the file of each import of something that is not ours."""
     for path in sorted(package.rglob("*.py")):
+        if path.is_relative_to(TEMPLATE) and not package.is_relative_to(TEMPLATE):
+            continue
         where = path.relative_to(package.parent).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names: list[str] = []
@@ -62,13 +69,13 @@ def declared(project: dict[str, Any]) -> set[str]:
     return names | ({"livekit", "livekit-protocol"} if "livekit-agents" in names else set())
 
 
-@pytest.mark.parametrize("folder", [pytest.param(folder, id=folder.name) for folder in projects()])
+@pytest.mark.parametrize("folder", [pytest.param(folder, id=folder.name) for folder in PROJECTS])
 def test_every_import_is_a_declared_dependency(folder: Path) -> None:
-    project = projects()[folder]
+    project = PROJECTS[folder]
     (package,) = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     known = declared(project)
     if "avatar-core" in known:  # a provider is nothing without the core and what that declares
-        known |= declared(projects()[ROOT])
+        known |= declared(PROJECTS[ROOT])
 
     missing: dict[str, str] = {}
     for name, where in imported(folder / package):

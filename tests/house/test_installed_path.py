@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from avatar_core.scaffold.names import provider_names
+from avatar_core.scaffold.package import package_files
 from tests.house.tree import ROOT, projects
+
+TEMPLATE = "avatar_core/scaffold/template/"
+"""What new providers begin with, their tests too."""
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -62,7 +67,8 @@ def test_the_wheels_hold_the_package_and_its_types_and_no_tests(wheels: dict[str
         names = zipfile.ZipFile(wheel).namelist()
         assert f"{package}/py.typed" in names
         assert {name.partition("/")[0].partition("-")[0] for name in names} == {package}
-        assert not [name for name in names if "/tests/" in name or name.endswith(".pyc")]
+        ours = [name for name in names if not name.startswith(TEMPLATE)]
+        assert not [name for name in ours if "/tests/" in name or name.endswith(".pyc")]
     core = zipfile.ZipFile(wheels["avatar_core"]).namelist()
     assert "avatar_core/livekit_server/go_toolchain.txt" in core
     assert any(name.endswith("/licenses/LICENSE") for name in core)
@@ -75,6 +81,24 @@ def test_an_installed_provider_is_found_with_its_distribution(installed: Path) -
     providers = listed["providers"] if isinstance(listed, dict) else listed
     (mock,) = [each for each in providers if each["name"] == "mock"]
     assert "avatar-provider-mock" in json.dumps(mock), text
+
+
+def test_the_wheel_writes_the_same_new_provider_as_the_source(
+    wheels: dict[str, Path], installed: Path, tmp_path: Path
+) -> None:
+    core = zipfile.ZipFile(wheels["avatar_core"]).namelist()
+    template = {name.removeprefix(TEMPLATE) for name in core if name.startswith(TEMPLATE)}
+    assert template == {path.as_posix() for path, _ in package_files(provider_names("vendorname"))}
+
+    run(installed / "avatar", "new-provider", "my-face", cwd=tmp_path)
+
+    package = tmp_path / "avatar-provider-my-face"
+    written = {
+        path.relative_to(package): path.read_text(encoding="utf-8")
+        for path in package.rglob("*")
+        if path.is_file()
+    }
+    assert written == dict(package_files(provider_names("my-face")))
 
 
 def test_the_installed_core_works_without_the_tools_of_its_development(installed: Path) -> None:

@@ -57,7 +57,7 @@ def test_make_help_lists_every_command() -> None:
     targets = [
         line.partition(":")[0]
         for line in (ROOT / "Makefile").read_text().splitlines()
-        if line[:1].isalpha() and ":" in line
+        if line[:1].isalpha() and ":" in line.partition("=")[0]
     ]
     help_text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
 

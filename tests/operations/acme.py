@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from avatar_core.contract.audio_routes import Discard
 from avatar_core.contract.errors import ProviderRejectedError
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import (
@@ -14,6 +15,7 @@ from avatar_core.contract.models import (
     ListedSession,
     ListSessionsRequest,
     ProviderInfo,
+    RecoverRequest,
     StartedSession,
     StartRequest,
 )
@@ -98,6 +100,26 @@ class Acme:
 
 async def _at_once() -> None:
     """Keep nobody waiting."""
+
+
+class RecoveringAcme(Acme):
+    """Can tell which session a start has made that was cut off."""
+
+    def __init__(self, name: str = "acme") -> None:
+        super().__init__(name)
+        self.made: dict[str, str] = {}
+        """Session by idempotency key."""
+        self.recover_requests: list[RecoverRequest] = []
+
+    @hookimpl
+    async def recover_session(self, request: RecoverRequest) -> StartedSession | None:
+        self.recover_requests.append(request)
+        session_id = self.made.get(request.idempotency_key)
+        if session_id not in self.live:
+            return None
+        return StartedSession(
+            session_id=session_id, identities=(request.identity,), audio=Discard()
+        )
 
 
 @contextmanager

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
 from avatar_core import AvatarPolicy, AvatarSession, Provider
 from avatar_core.contract.errors import ProviderError, ProviderTimeoutError
 from avatar_core.contract.models import StartedSession, StartRequest
-from avatar_core.livekit_server import LiveKitServer
-from avatar_core.testing.call_stage import CallStage, open_call_stage
-from tests.session.call_footprint import own_tasks
+from avatar_core.testing.call_footprint import own_tasks
+from avatar_core.testing.call_stage import CallStage
 from tests.session.scripted_provider import (
     Make,
     RecoveringProvider,
@@ -23,12 +21,6 @@ from tests.session.scripted_provider import (
 
 DEADLINE = 0.3
 BLOCKED = 0.6
-
-
-@pytest.fixture
-async def stage(livekit_server: LiveKitServer) -> AsyncIterator[CallStage]:
-    async with open_call_stage(livekit_server) as opened:
-        yield opened
 
 
 async def blocks_and_succeeds(request: StartRequest, make: Make) -> StartedSession:

@@ -52,12 +52,12 @@ class Call:
         self.workers.append(worker)
         return worker
 
-    async def heard_to_the_end(self, seconds: float) -> None:
+    async def heard_to_the_end(self, seconds: float, *, since: float = 0.0) -> None:
         """Wait until the viewer has heard about so much, and then silence.
 
         A busy machine loses some of it on the way, and its jitter buffer stretches the rest.
         """
-        await self.viewer.until_heard("avatar", seconds=0.7 * seconds)
+        await self.viewer.until_heard("avatar", seconds=0.7 * seconds, since=since)
         await self.viewer.until_silent("avatar")
 
     async def start(self, worker: AvatarWorker | None = None, **options: Any) -> AvatarWorker:

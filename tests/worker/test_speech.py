@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from avatar_core.testing.speech_sound import since
 from avatar_core.testing.viewer import SAMPLE_RATE
 from tests.worker.conftest import Call
 from tests.worker.plain_renderer import PlainRenderer
@@ -14,23 +17,28 @@ from tests.worker.speech_sender import pitch, tone
 
 
 def heard_pitch(call: Call) -> float:
-    samples = call.viewer.heard["avatar"].samples
+    return pitch_of(call.viewer.heard["avatar"].samples)
+
+
+def pitch_of(samples: npt.NDArray[np.int16]) -> float:
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > 3000)
     middle = samples[loud[0] : loud[-1]]
     quarter = middle.size // 4
     return pitch(middle[quarter:-quarter], rate=SAMPLE_RATE)
 
 
-@pytest.mark.parametrize("rate", [8000, 16000, 22050, 24000, 44100, 48000])
-async def test_speech_of_any_rate_is_heard_at_its_pitch_and_length(call: Call, rate: int) -> None:
+async def test_speech_of_any_rate_is_heard_at_its_pitch_and_length(call: Call) -> None:
     await call.start()
-    await call.sender.say(tone(1.0, hz=440, rate=rate), rate=rate)
-    [report] = await call.sender.until_finished(1)
-    await call.heard_to_the_end(1.0)
-    assert report.interrupted is False
-    assert report.position == pytest.approx(1.0, abs=0.002)
-    assert heard_pitch(call) == pytest.approx(440, rel=0.03)
-    assert call.viewer.heard["avatar"].loud_seconds() == pytest.approx(1.0, rel=0.5)
+    for count, rate in enumerate([8000, 16000, 22050, 24000, 44100, 48000], start=1):
+        began = time.monotonic()
+        await call.sender.say(tone(1.0, hz=440, rate=rate), rate=rate)
+        report = (await call.sender.until_finished(count))[-1]
+        await call.heard_to_the_end(1.0, since=began)
+        assert report.interrupted is False
+        assert report.position == pytest.approx(1.0, abs=0.002)
+        heard = call.viewer.heard["avatar"]
+        assert pitch_of(since(heard, began)) == pytest.approx(440, rel=0.03), rate
+        assert heard.loud_seconds(since=began) == pytest.approx(1.0, rel=0.5), rate
 
 
 async def test_stereo_is_mixed_to_one_channel(call: Call) -> None:
@@ -48,11 +56,11 @@ async def test_stereo_is_mixed_to_one_channel(call: Call) -> None:
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 4801])
 async def test_samples_cut_across_chunks_are_put_together(call: Call, chunk_bytes: int) -> None:
     await call.start()
-    seconds = 0.02 if chunk_bytes == 1 else 0.5
+    seconds = {1: 0.002, 7: 0.02, 4801: 0.5}[chunk_bytes]
     speech = tone(seconds, rate=24000, channels=2)
     await call.sender.say(speech, channels=2, chunk_bytes=chunk_bytes)
     [report] = await call.sender.until_finished(1)
-    assert report.position == pytest.approx(seconds, abs=0.002)
+    assert report.position == pytest.approx(seconds, rel=0.05)
 
 
 async def test_half_a_sample_at_the_end_is_dropped(call: Call) -> None:

@@ -18,7 +18,7 @@ logger = logging.getLogger("avatar_provider_mock")
 JOIN_SECONDS = 30.0
 """Importing LiveKit takes seconds on a busy machine, and joining comes after that."""
 
-LEAVE_SECONDS = 5.0
+LEAVE_SECONDS = 3.0
 
 
 class ProcessAvatar:
@@ -85,6 +85,9 @@ class ProcessAvatar:
             await asyncio.wait_for(process.wait(), LEAVE_SECONDS)
         except asyncio.TimeoutError:
             await self.crash()
+        except asyncio.CancelledError:
+            process.kill()  # whoever asks again does not find it any more
+            raise
 
     async def crash(self) -> None:
         """Kill the process."""

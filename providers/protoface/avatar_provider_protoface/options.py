@@ -45,7 +45,7 @@ class ProtofaceOptions(ProviderOptions):
         None, description="Tier of the picture; None leaves it to Protoface (standard)."
     )
     idle_timeout_seconds: int | None = Field(
-        300,
+        360,
         ge=1,
         le=600,
         description="Seconds without the agent's speech after which Protoface ends the session;"

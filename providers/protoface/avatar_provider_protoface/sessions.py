@@ -33,8 +33,9 @@ from avatar_provider_protoface.start_body import start_body
 SAMPLE_RATE = 16000
 """Hz that Protoface's worker takes speech in."""
 
-CLEAR_SECONDS = 2.0
-"""What LiveKit's own plugin waits for the report after an interruption."""
+CLEAR_SECONDS = 1.5
+"""Seconds for the report after an interruption. LiveKit's own plugin waits 2; without one, how far
+the avatar got is known from what the agent has received of it."""
 
 LOOK_PAUSES = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each look for a session whose creation may still be under way."""

@@ -40,9 +40,13 @@ class AgentProcess:
         """Wait until its avatar is in the call."""
         await self._command.line(_LIVE)
 
+    async def die(self) -> None:
+        """Kill it; nobody has noticed yet."""
+        await self._command.kill()
+
     async def kill(self) -> None:
         """Kill it, and wait until the LiveKit server has noticed."""
-        await self._command.kill()
+        await self.die()
         await self._until_without(self.identity)
 
     async def until_empty(self) -> None:

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from livekit import rtc
 from livekit.agents import utils
 
 from avatar_core import AvatarSession
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.testing.call_stage import CallStage, open_call_stage
+from avatar_core.testing.microphone import microphone_of
 from avatar_provider_protoface.emulator.emulator import ProtofaceEmulator, open_emulator
 from avatar_provider_protoface.emulator.records import SessionRecord
 from avatar_provider_protoface.emulator.settings import EmulatorSettings
@@ -116,22 +116,8 @@ async def protoface_stage(server: LiveKitServer, **settings: Any) -> AsyncIterat
         async with (
             open_emulator(EmulatorSettings(**{**chosen, **settings})) as emulator,
             open_call_stage(server) as call,
-            microphone_of(call),
+            microphone_of(call.viewer),
         ):
             yield ProtofaceStage(call=call, emulator=emulator)
     finally:
         await utils.http_context._close_http_ctx()
-
-
-@asynccontextmanager
-async def microphone_of(call: CallStage) -> AsyncIterator[None]:
-    """Let the viewer publish a mute microphone: without a user LiveKit makes no voice track."""
-    source = rtc.AudioSource(48000, 1)
-    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-    await call.viewer.room.local_participant.publish_track(
-        track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-    )
-    try:
-        yield
-    finally:
-        await source.aclose()

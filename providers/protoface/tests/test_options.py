@@ -41,7 +41,7 @@ def test_the_defaults_are_those_of_livekits_own_plugin_and_a_longer_idle_timeout
     assert (options.avatar_id, options.api_url) == ("av_stock_001", "https://api.protoface.com")
     assert options.max_duration_seconds is None
     assert options.quality is None
-    assert options.idle_timeout_seconds == 300
+    assert options.idle_timeout_seconds == 360
     assert options.session_seconds == 3600
 
 

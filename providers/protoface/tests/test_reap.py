@@ -24,6 +24,11 @@ from .child_commands import ChildCommand, avatar_command
 from .emulated import session_body
 
 
+@pytest.fixture(autouse=True)
+def _seen_from_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_JOURNAL", "off")
+
+
 def room_name() -> str:
     return f"room-{uuid.uuid4().hex[:8]}"
 

@@ -10,10 +10,10 @@ import pytest
 
 from avatar_core.contract.errors import SessionStateError
 from avatar_core.livekit_server import LiveKitServer
+from avatar_core.testing.suspensions import Suspension, Suspensions
 from avatar_provider_protoface.emulator.faults import Fault
 
 from .calling_stage import ProtofaceStage, eventually, own_tasks, protoface_stage
-from .stepping import Suspension, Suspensions
 
 MOST = 200
 """Far more suspensions than a start has: going through them must come to an end."""

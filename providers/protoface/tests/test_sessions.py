@@ -54,7 +54,7 @@ async def test_a_session_is_asked_for_with_all_that_was_given(profile: str) -> N
             "avatar_id": "av_stock_002",
             "quality": "lite",
             "max_duration_seconds": 90,
-            "idle_timeout_seconds": 300,
+            "idle_timeout_seconds": 360,
             "transport": {
                 "type": "livekit",
                 "url": "ws://127.0.0.1:1",
@@ -76,10 +76,10 @@ async def test_a_session_is_asked_for_with_all_that_was_given(profile: str) -> N
         session = running.session
         assert session.audio == DataStream(
             identity="face", sample_rate=16000, ready="video", reports_start=False,
-            clear_timeout=2.0,
+            clear_timeout=1.5,
         )  # fmt: skip
         assert session.identities == ("face",)
-        assert session.idle_timeout == 300
+        assert session.idle_timeout == 360
         assert session.expires_at is not None
         assert 80 < session.expires_at - time.time() <= 90
         await starter.end(running)

@@ -26,7 +26,7 @@ CREATE = {
     "token valid for": ("21600 s", "3720 s"),
     "token.video.canSubscribe": ("true", "false"),
     "token.video.canPublishSources": (ABSENT, '["camera", "microphone"]'),
-    "body.idle_timeout_seconds": (ABSENT, "300"),
+    "body.idle_timeout_seconds": (ABSENT, "360"),
     "body.metadata.avatar_core.start": (ABSENT, "KEY"),
     "body.metadata.avatar_core.room": (ABSENT, "ROOM"),
     "body.metadata.avatar_core.agent": (ABSENT, "AGENT"),

@@ -1,4 +1,4 @@
-"""Runs a coroutine, with all tasks it starts, and acts at the moment one of them waits."""
+"""Finds every moment at which a piece of work waits, and acts there: a test of cancellation."""
 
 from __future__ import annotations
 
@@ -25,13 +25,23 @@ class Suspensions:
     Args:
         known: Those that are passed over; at the first other one something is done.
         act: What is done then, once; it is given the work's task.
+        counts: Given a task's name, whether it is looked at, now; by default always.
+        woken: Act when what is waited for has come, and the one that waited has not gone on yet,
+            instead of when it begins to wait.
     """
 
     def __init__(
-        self, *, known: Collection[Suspension], act: Callable[[asyncio.Task[Any]], None]
+        self,
+        *,
+        known: Collection[Suspension],
+        act: Callable[[asyncio.Task[Any]], object],
+        counts: Callable[[str], bool] = lambda _: True,
+        woken: bool = False,
     ) -> None:
         self._known = known
         self._act = act
+        self._counts = counts
+        self._woken = woken
         self._work: asyncio.Task[Any] | None = None
         self._seen: Counter[tuple[str, str]] = Counter()
         self.new: Suspension | None = None
@@ -55,18 +65,35 @@ class Suspensions:
             loop.set_task_factory(before)
         return asyncio.CancelledError() if self._work.cancelled() else self._work.exception()
 
-    def suspended(self, coroutine: Any) -> bool:
-        """Note a suspension; returns whether to hold the coroutine there."""
-        if self.new is not None or self._work is None or self._work.done():
-            return False
+    def suspended(self, coroutine: Any) -> Callable[[bool], bool]:
+        """Note a suspension; returns whom to tell that it begins and that it ends.
+
+        What that returns is whether to hold the coroutine there.
+        """
         place = _place(coroutine)
+        if self._is_over() or not self._counts(place[0]):
+            return _passed_over
         self._seen[place] += 1
         suspension = (*place, self._seen[place])
         if suspension in self._known:
-            return False
-        self.new = suspension
-        self._act(self._work)
-        return True
+            return _passed_over
+
+        def reached(woken: bool) -> bool:
+            if woken is not self._woken or self._is_over():
+                return False
+            assert self._work is not None
+            self.new = suspension
+            self._act(self._work)
+            return True
+
+        return reached
+
+    def _is_over(self) -> bool:
+        return self.new is not None or self._work is None or self._work.done()
+
+
+def _passed_over(_: bool) -> bool:
+    return False
 
 
 class _Stepped:
@@ -83,13 +110,15 @@ class _Stepped:
                 waits_for = step()
             except StopIteration as done:
                 return done.value
-            turns = HELD_TURNS if self._watched.suspended(self._coroutine) else 0
+            reached = self._watched.suspended(self._coroutine)
+            held = reached(False)
             try:
                 yield waits_for
-                for _ in range(turns):
+                held = held or reached(True)
+                for _ in range(HELD_TURNS if held else 0):
                     yield
             except BaseException as exc:  # noqa: BLE001 - thrown into the coroutine as it is
-                if turns and isinstance(exc, asyncio.CancelledError):
+                if held and isinstance(exc, asyncio.CancelledError):
                     self._watched.cancelled_there = True
                 error = exc
                 step = lambda: self._coroutine.throw(error)  # noqa: B023, E731 - called at once
@@ -107,7 +136,10 @@ def _make_task(
     async def stepped() -> Any:
         return await _Stepped(coroutine, watched)
 
-    return asyncio.Task(stepped(), loop=loop, **settings)
+    task = asyncio.Task(stepped(), loop=loop, **settings)
+    # One that is cancelled before its first step never comes to await this.
+    task.add_done_callback(lambda _: coroutine.close())
+    return task
 
 
 def _place(coroutine: Any) -> tuple[str, str]:

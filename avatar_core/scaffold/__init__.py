@@ -1,0 +1,1 @@
+"""Writes a new provider's package, which works as it is written."""

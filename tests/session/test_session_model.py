@@ -1,0 +1,237 @@
+"""The avatar session against a model of itself, through sequences that nobody thought of."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from livekit import rtc
+from livekit.agents import AgentSession
+
+from avatar_core import (
+    AvatarSession,
+    Discard,
+    ProviderError,
+    ProviderInfo,
+    ProviderOptions,
+    ProviderUnavailableError,
+    SessionStateError,
+    StandBy,
+    StartedSession,
+    hookimpl,
+    register_provider,
+    unregister_provider,
+)
+from avatar_core.contract.models import EndRequest, StartRequest
+from avatar_core.testing.call_footprint import own_tasks
+
+T = TypeVar("T")
+_numbers = itertools.count(1)
+
+
+class NoRoom(ProviderOptions):
+    """Its avatar is there as soon as it is started, in no room."""
+
+    fails: bool = False
+
+    @property
+    def joins_room(self) -> bool:
+        return False
+
+
+class Cloud:
+    """A provider whose live sessions would be billed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.live: set[str] = set()
+        self.ended: list[str] = []
+
+    @hookimpl
+    def describe_provider(self) -> ProviderInfo:
+        return ProviderInfo(name=self.name, title="Cloud", options=NoRoom, tokens="none")
+
+    @hookimpl
+    async def start_session(self, request: StartRequest) -> StartedSession:
+        options = request.options
+        assert isinstance(options, NoRoom)
+        await asyncio.sleep(0)
+        if options.fails:
+            raise ProviderUnavailableError("no capacity")
+        session_id = str(next(_numbers))
+        self.live.add(session_id)
+        return StartedSession(session_id=session_id, identities=(), audio=Discard())
+
+    @hookimpl
+    async def end_session(self, request: EndRequest) -> None:
+        await asyncio.sleep(0)
+        session_id = request.session.session_id or ""
+        self.ended.append(session_id)
+        self.live.discard(session_id)
+
+
+class AvatarSessionMachine(RuleBasedStateMachine):
+    """Does to a session what a program may do, and knows what must be so afterwards."""
+
+    standbys: Bundle[StandBy] = Bundle("standbys")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.cloud = Cloud(f"cloud{next(_numbers)}")
+        register_provider(self.cloud, name=self.cloud.name)
+        self.expected = "idle"
+        self.speaks = ""
+        self.waiting: set[str] = set()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something, and let everything it set going come to its end."""
+
+        async def settled() -> T:
+            try:
+                return await asyncio.wait_for(work, 10)
+            finally:
+                while own_tasks():  # noqa: ASYNC110 - nobody announces it
+                    await asyncio.sleep(0.001)
+
+        return self.loop.run_until_complete(settled())
+
+    @initialize()
+    def make(self) -> None:
+        async def make() -> None:
+            self.agent: AgentSession[Any] = AgentSession(
+                vad=None, turn_handling={"turn_detection": None}
+            )
+            self.room = rtc.Room()
+            self.avatar = AvatarSession(self.cloud.name)
+            self.failing = AvatarSession(self.cloud.name, fails=True)
+
+        self.run(make())
+
+    @precondition(lambda self: self.expected == "idle")
+    @rule(fails=st.booleans())
+    def start(self, fails: bool) -> None:
+        if fails:
+            self.avatar = self.failing
+        self.run(self.avatar.start(self.agent, self.room))
+        self.expected = "voice_only" if fails else "live"
+        self.speaks = "" if fails else self.avatar.session_id or ""
+
+    @precondition(lambda self: self.expected != "idle")
+    @rule()
+    def start_again(self) -> None:
+        with pytest.raises(SessionStateError):
+            self.run(self.avatar.start(self.agent, self.room))
+
+    @rule(fails=st.booleans())
+    def switch(self, fails: bool) -> None:
+        if self.expected != "live":
+            with pytest.raises(SessionStateError):
+                self.run(self.avatar.switch(self.cloud.name, fails=fails))
+        elif fails:
+            with pytest.raises(ProviderError):
+                self.run(self.avatar.switch(self.cloud.name, fails=True))
+        else:
+            self.run(self.avatar.switch(self.cloud.name))
+            assert self.avatar.session_id not in (self.speaks, None)
+            self.speaks = self.avatar.session_id or ""
+
+    @precondition(lambda self: self.expected == "live")
+    @rule(target=standbys)
+    def prepare(self) -> StandBy:
+        standby = self.run(self.avatar.prepare(self.cloud.name))
+        self.waiting.add(standby.session_id or "")
+        return standby
+
+    @rule(standby=consumes(standbys))
+    def switch_to(self, standby: StandBy) -> None:
+        if self.expected != "live":
+            with pytest.raises(SessionStateError):
+                self.run(self.avatar.switch(standby))
+            return
+        self.run(self.avatar.switch(standby))
+        self.speaks = standby.session_id or ""
+        self.waiting.discard(self.speaks)
+
+    @rule(standby=consumes(standbys))
+    def dismiss(self, standby: StandBy) -> None:
+        self.run(standby.aclose())
+        self.waiting.discard(standby.session_id or "")
+
+    @precondition(lambda self: self.expected == "live")
+    @rule(how=st.sampled_from(["gather", "cancel"]))
+    def two_switches_at_once(self, how: str) -> None:
+        async def both() -> None:
+            switches = [asyncio.create_task(self.avatar.switch(self.cloud.name)) for _ in range(2)]
+            if how == "cancel":
+                await asyncio.sleep(0)
+                switches[0].cancel()
+            await asyncio.wait(switches)
+            assert not switches[1].cancelled()
+            assert switches[1].exception() is None
+
+        self.run(both())
+        self.speaks = self.avatar.session_id or ""
+
+    @rule(by=st.sampled_from(["aclose", "twice", "in a switch"]))
+    def close(self, by: str) -> None:
+        async def close() -> None:
+            if by == "twice":
+                await asyncio.gather(self.avatar.aclose(), self.avatar.aclose())
+            elif by == "in a switch" and self.expected == "live":
+                switch = asyncio.create_task(self.avatar.switch(self.cloud.name))
+                await asyncio.sleep(0)
+                await self.avatar.aclose()
+                await asyncio.wait([switch])
+                assert isinstance(switch.exception(), (SessionStateError, type(None)))
+            else:
+                await self.avatar.aclose()
+
+        self.run(close())
+        self.expected = "closed"
+        self.speaks = ""
+        self.waiting.clear()
+
+    @invariant()
+    def is_as_the_model(self) -> None:
+        if not hasattr(self, "avatar"):
+            return
+        assert self.avatar.state == self.expected
+        billed = {self.speaks, *self.waiting} - {""}
+        assert self.cloud.live == billed
+        assert len(self.cloud.ended) == len(set(self.cloud.ended)), "ended once each"
+        if self.expected == "live":
+            assert self.avatar.session_id == self.speaks
+
+    def teardown(self) -> None:
+        if hasattr(self, "avatar"):
+            self.run(self.avatar.aclose())
+            self.run(self.failing.aclose())
+            self.run(self.agent.aclose())
+        assert self.cloud.live == set()
+        unregister_provider(self.cloud.name)
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+
+TestAvatarSessionModel = AvatarSessionMachine.TestCase
+TestAvatarSessionModel.settings = settings(
+    max_examples=60,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
