@@ -81,6 +81,11 @@ class AvatarEnd(AudioEnd):
             return None
         return self._silent_since
 
+    @property
+    def start_told(self) -> bool:
+        """The avatar itself has said that the segment under way has begun."""
+        return self._sender is not None and self._sender.start_told
+
     def _segment_finished(self, _: PlaybackFinishedEvent) -> None:
         self._silent_since = time.time()
         self._finished += 1

@@ -17,29 +17,17 @@ from avatar_core.audio.playback_rpc import (
     PlaybackReport,
 )
 from avatar_core.audio.reception import NoReception, Reception
+from avatar_core.audio.report_deadline import ASSUMED_START, ReportDeadline
+from avatar_core.audio.report_ledger import ReportLedger
 from avatar_core.audio.sent_segment import SentSegment
 from avatar_core.audio.stream_break import StreamBreak
 from avatar_core.audio.stream_writer import StreamWriter
 from avatar_core.contract.audio_routes import DataStream
 from avatar_core.log import logger
 
-ASSUMED_START = 1.0
-"""Seconds after its first audio at which a segment counts as begun if nobody said so."""
-
-OVERDUE = 3.0
-"""Seconds that a playback report may be late, on top of the provider's own lag."""
-
 LAST_SOUND = 0.25
 """Seconds that the last sound takes to listeners: of a track that is taken away before, they drop
 what they have buffered, and 0.15 to 0.3 s of the sentence are heard by nobody."""
-
-CUT_OFF_GRACE = 1.5
-"""Seconds in which an avatar that cut a segment off unasked may turn out to have left: then the
-rest is still to be said."""
-
-STALL = 0.5
-"""Seconds by which the event loop is late for a deadline if it stood still: then what has arrived
-meanwhile is yet to be looked at."""
 
 SHORT = 0.3
 """Seconds by which a segment that was played to its end may seem shorter than what was sent."""
@@ -87,7 +75,7 @@ class StreamSender(AudioOutput):
         self._on_silence = on_silence
         self._on_part_lost = on_part_lost or self.give_up
         self._reception = reception or NoReception()
-        self._reports_starts = self._reports_ends = False
+        self._ledger = ReportLedger()
         self._writer = StreamWriter(
             room=room,
             identity=route.identity,
@@ -103,17 +91,26 @@ class StreamSender(AudioOutput):
             on_return=self._returned,
         )
         self._break.start()
-        self._overdue = Alarm()
+        self._deadline = ReportDeadline(
+            way=self._break,
+            report_lag=report_lag,
+            clear_timeout=route.clear_timeout,
+            on_missing=self._report_is_missing,
+        )
         self._unstarted = Alarm()
         self._hush = Hush(reception=self._reception, on_hush=self._hushed)
         self._begun = False
         self._over = asyncio.Event()
         self._segment = SentSegment()
-        self._unanswered = 0
         self._stop_listening = PlaybackDispatcher.of(room.local_participant).listen(
             route.identity,
             PlaybackListener(on_started=self._reported_start, on_finished=self._reported_finish),
         )
+
+    @property
+    def start_told(self) -> bool:
+        """The avatar has reported the start of the segment under way."""
+        return self._begun and self._segment.start_reported
 
     # --- what the front sink calls --------------------------------------------------------------
 
@@ -132,7 +129,7 @@ class StreamSender(AudioOutput):
         if self._begun and not self._segment.flushed:
             self._segment.flushed = True
             self._writer.close()
-            self._watch_for_report()
+            self._expect_end()
 
     def clear_buffer(self) -> None:
         """Drop what is queued and tell the avatar to be silent."""
@@ -143,7 +140,7 @@ class StreamSender(AudioOutput):
         self._segment.cleared = True
         self._writer.clear()
         self._hush.listen(started_at=self._segment.started_at)
-        self._overdue.set(self._route.clear_timeout + self._report_lag, self._report_is_missing)
+        self._deadline.expect_silence()
 
     def give_up(self, *, silent_since: float | None = None) -> None:
         """Expect no report any more: the avatar is gone; how far it got is estimated.
@@ -166,7 +163,7 @@ class StreamSender(AudioOutput):
         self._break.stop()
         await self._writer.aclose()
         self.give_up()
-        self._overdue.cancel()
+        self._deadline.cancel()
 
     # --- one segment ----------------------------------------------------------------------------
 
@@ -179,7 +176,7 @@ class StreamSender(AudioOutput):
     def _settle(self, *, position: float, interrupted: bool) -> None:
         self._begun = False
         self._over.set()
-        self._overdue.cancel()
+        self._deadline.cancel()
         self._unstarted.cancel()
         self._hush.cancel()
         if position > 0.0:
@@ -194,8 +191,8 @@ class StreamSender(AudioOutput):
     def _assume_start(self) -> None:
         if self._begun and self._segment.first_sent_at is not None:
             self._start_at(time.time())
-            if self._segment.flushed and not self._segment.cleared:
-                self._watch_for_report()
+            if self._segment.flushed:
+                self._expect_end()
 
     def _start_at(self, created_at: float) -> None:
         self._unstarted.cancel()
@@ -204,14 +201,14 @@ class StreamSender(AudioOutput):
             self.on_playback_started(created_at=created_at)
 
     def _reported_start(self) -> None:
-        self._reports_starts = True
+        self._ledger.tells_starts = True
         self._segment.start_reported = self._segment.first_sent_at is not None
         self._assume_start()
 
     def _reported_finish(self, report: PlaybackReport) -> None:
-        self._reports_ends = True
-        if not self._begun or not self._can_be_of_this_segment(report):
-            self._unanswered = max(0, self._unanswered - 1)
+        self._ledger.tells_ends = True
+        if not self._begun or not self._ledger.is_of(self._segment, report):
+            self._ledger.came_late()
             logger.debug("late playback report ignored", extra={"position": report.position})
             return
         if not self._segment.flushed and not report.interrupted:
@@ -222,7 +219,7 @@ class StreamSender(AudioOutput):
             self._segment.cut_off_at = report.position
             self._writer.drop()
             self._writer.close()
-            self._overdue.set(CUT_OFF_GRACE, self.give_up)
+            self._deadline.expect_departure(self.give_up)
             return
         short = self._break.broken and self._segment.pushed - report.position > SHORT
         if short and not self._segment.cleared:
@@ -233,37 +230,12 @@ class StreamSender(AudioOutput):
             position=min(report.position, self._segment.pushed), interrupted=report.interrupted
         )
 
-    def _can_be_of_this_segment(self, report: PlaybackReport) -> bool:
-        """Tell a report of an earlier segment, given up on, from one of this segment."""
-        if self._segment.first_sent_at is None:
-            return False
-        if self._unanswered == 0:
-            return True
-        possible = time.time() - self._segment.first_sent_at + 0.1
-        return report.position <= possible and report.interrupted == self._segment.cleared
-
-    def _watch_for_report(self) -> None:
-        if self._segment.cut_off_at is not None:
-            return
-        until_start = 0.0 if self._segment.started_at is not None else ASSUMED_START
-        due = self._segment.ends_at + until_start + self._report_lag + OVERDUE
-        self._overdue.set(due - time.time(), self._report_is_missing)
-
-    def _patience(self) -> float:
-        """Tell for how many more seconds a report that is overdue may be on its way."""
-        if self._overdue.lateness > STALL:
-            return OVERDUE
-        if self._segment.cleared:
-            return 0.0
-        # The avatar, too, got nothing to say for so long.
-        held_up = self._break.held_up_since()
-        return held_up if self._break.connected else OVERDUE
+    def _expect_end(self) -> None:
+        if self._segment.cut_off_at is None and not self._segment.cleared:
+            self._deadline.expect_end(self._segment)
 
     def _report_is_missing(self) -> None:
-        if (patience := self._patience()) > 0.0:
-            self._overdue.set(patience, self._report_is_missing)
-            return
-        self._unanswered += 1
+        self._ledger.given_up()
         cleared = self._segment.cleared
         position = (
             self._segment.estimate(self._hush.fell_silent()) if cleared else self._segment.pushed
@@ -273,23 +245,23 @@ class StreamSender(AudioOutput):
             extra={"identity": self._route.identity, "cleared": cleared},
         )
         silent = None if cleared or self._break.disturbed else self._on_silence
-        if silent is not None and self._reports_starts and not self._segment.start_reported:
+        if silent is not None and self._ledger.tells_starts and not self._segment.start_reported:
             silent(self._segment.first_sent_at)
         if self._begun:
             self._settle(position=position, interrupted=cleared)
-            if silent is not None and self._reports_ends:
+            if silent is not None and self._ledger.tells_ends:
                 silent(None)
 
     def _hushed(self, since: float) -> None:
         if self._begun and self._segment.cleared and not self._break.disturbed:
-            self._unanswered += 1
+            self._ledger.given_up()
             self._settle(position=self._segment.estimate(since), interrupted=True)
 
     # --- what the writer tells ------------------------------------------------------------------
 
     def _refused(self) -> None:
         if self._begun and self._segment.cleared:
-            self._unanswered += 1
+            self._ledger.given_up()
             self._settle(
                 position=self._segment.estimate(self._hush.fell_silent()), interrupted=True
             )

@@ -99,7 +99,9 @@ class ProviderInfo:
         audio: The audio it takes.
         capabilities: What it can do.
         rejoin_grace: Seconds an avatar that left may take to come back by itself.
-        report_lag: Seconds by which its playback reports lag behind the sound.
+        report_lag: Seconds by which its playback reports lag behind the sound. Of an avatar that
+            does not report when it begins, also how long its first words may take: how long they
+            take is learned from then on.
         keep_alive_period: Seconds between ``keep_alive`` calls; None for none.
         docs: Where its documentation is.
     """

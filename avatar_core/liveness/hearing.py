@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from avatar_core.liveness.speech_now import SpeechNow
 
 UNHEARD = 0.8
@@ -13,14 +15,28 @@ UNHEARD_SHARE = 0.05
 heard is known from when sound arrived, and soft speech counts as silence now and then."""
 
 
+START_MARGIN = 0.3
+START_FACTOR = 1.5
+"""How much longer than lately, in seconds and as a factor, an avatar may take to begin."""
+
+_STARTS_KEPT = 5
+
+
 class Hearing:
-    """Adds up the speech that was due since something was heard."""
+    """Adds up the speech that was due since something was heard.
+
+    Of an avatar that does not say when it begins the time it takes is learned: some draw for a
+    second and more before the first word is heard.
+    """
 
     def __init__(self) -> None:
         self._segment: int | None = None
         self._audible = 0.0
         self._started = False
         self._silent = 0.0
+        self._age = 0.0  # since the first of it was due
+        self._heard = self._told = False
+        self._starts: deque[float] = deque(maxlen=_STARTS_KEPT)
         self._behind = 0.0  # of all that was due in the segment, what was not heard
         self.due = 0.0
         """Seconds of speech, silence left out, due since something was heard."""
@@ -53,12 +69,18 @@ class Hearing:
         if speech.segment != self._segment:
             self._segment, self._audible, self.due = speech.segment, 0.0, 0.0
             self._started, self._behind, self._silent = False, 0.0, 0.0
-        if speech.started and not self._started:
+            self._age, self._heard, self._told = 0.0, False, False
+        told = speech.start_lag is None
+        if (speech.started and not self._started) or (told and not self._told):
+            self._started, self._audible = speech.started, speech.audible
+        if told and not self._told:
             # What was due before counted from when it was sent, not from when it was played; what
             # was heard before runs ahead of what is due from now on.
-            self._started, self._audible = True, speech.audible
+            self._told = True
             self.due, self._behind = 0.0, min(0.0, self._behind)
         seconds = max(seconds, 0.0)
+        if self._age > 0.0 or speech.audible > 0.0:
+            self._age += seconds
         came_due = min(max(0.0, speech.audible - self._audible), seconds)
         self._audible = max(self._audible, speech.audible)
         self.due += came_due
@@ -69,6 +91,12 @@ class Hearing:
             self.due = self._silent = 0.0
             self._behind -= seconds if can_judge else came_due
         limit = UNHEARD + margin
+        if speech.start_lag is not None:
+            if louder and not self._heard:
+                self._heard = True
+                self._starts.append(self._age)
+            if self._age <= limit + self._patience(speech.start_lag):
+                return False
         # Where reports lag, the sound is over before they say so. That it was all heard shows in
         # how much of it was.
         heard_all = not speech.started or self._behind <= limit
@@ -76,3 +104,9 @@ class Hearing:
             unheard = min(self.due, self._behind)
             return unheard > UNHEARD_END + UNHEARD_SHARE * self._audible
         return self.due > limit + (speech.lag if heard_all else 0.0)
+
+    def _patience(self, start_lag: float) -> float:
+        """Tell how many seconds an avatar that does not say when it begins may take to."""
+        if not self._starts:
+            return start_lag
+        return START_FACTOR * max(self._starts) + START_MARGIN

@@ -11,11 +11,13 @@ class SpeechNow:
 
     Args:
         segment: Tells one segment from the next.
-        started: The avatar has said that it began.
+        started: It counts as begun.
         audible: Seconds of this segment, silence left out, that should have been heard by now.
             Before ``started`` it is counted from when the speech was sent.
-        lag: Seconds of it that may go unheard all the same: before ``started`` what it takes to
-            begin, and at the end of a segment what the provider's reports lag behind the sound.
+        start_lag: Seconds that the avatar may take to begin, as long as it is not known how many
+            it takes; None where it has said that it began.
+        lag: Seconds of it that may go unheard at its end: what the provider's reports lag behind
+            the sound.
         over: All of it should have been heard by now, but for the lag, and the avatar has not
             said so.
     """
@@ -23,5 +25,6 @@ class SpeechNow:
     segment: int
     started: bool
     audible: float
+    start_lag: float | None = None
     lag: float = 0.0
     over: bool = False

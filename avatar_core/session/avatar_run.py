@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from livekit import rtc
 from livekit.agents import AgentSession
@@ -20,46 +20,19 @@ from avatar_core.session.avatar_metrics import AvatarMetricsSource
 from avatar_core.session.avatar_presence import AvatarPresence
 from avatar_core.session.avatar_reception import AvatarReception
 from avatar_core.session.candidate_start import RunningSession
+from avatar_core.session.explained_end import explained_end
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_notices import ProviderNotices
+from avatar_core.session.run_listener import RunListener
 from avatar_core.timed_wait import event_within
 
-EARLY_SECONDS = 5.0
-EARLY_SHARE = 0.8
-"""By how much sooner than announced a provider may end a session for its age or for silence: its
-clock runs from another moment than ours."""
-
-
-START_LAG = 1.0
-"""Seconds that an avatar may take to be heard, on top of what its reports lag behind."""
+START_LAG = 0.7
+"""Seconds that an avatar may take to be heard, where its reports lag less. Its first packets may be
+sent again after a second: two seconds, all in all, are the longest that nobody is heard."""
 
 RECEIVED_SECONDS = 2.0
 """Seconds within which the sound of an avatar that has joined reaches who is in the room: 0.1 to
 0.2 s, more on a busy machine. The agent need not be among them."""
-
-
-class RunListener(Protocol):
-    """Who is told what becomes of an avatar; called on the event loop."""
-
-    def avatar_joined(self, run: AvatarRun) -> bool:
-        """It is in the room, or back in it; returns whether it is wanted there."""
-
-    def avatar_left(self, run: AvatarRun) -> None:
-        """It is not in the room, and may come back."""
-
-    def avatar_lost(
-        self, run: AvatarRun, reason: str, *, silent_since: float | None = None
-    ) -> None:
-        """It will not come back, or cannot be spoken through.
-
-        Args:
-            run: Which.
-            reason: What was seen, in a few words.
-            silent_since: Unix time from which nothing of it was heard; None for now.
-        """
-
-    def avatar_late(self, run: AvatarRun) -> None:
-        """It has not joined in time."""
 
 
 class AvatarRun:
@@ -132,15 +105,8 @@ class AvatarRun:
 
     def explanation(self) -> str | None:
         """Say why its provider may have ended it by itself; None where nothing explains it."""
-        now, session = time.time(), self.session
-        if session.expires_at is not None and now >= session.expires_at - EARLY_SECONDS:
-            return "its session had lasted as long as it may"
         silent_since = self._end.silent_since if self._end is not None else None
-        if session.idle_timeout is None or silent_since is None:
-            return None
-        patience = max(session.idle_timeout - EARLY_SECONDS, EARLY_SHARE * session.idle_timeout)
-        idle = now - silent_since
-        return f"nothing was said for {idle:.0f} s" if idle >= patience else None
+        return explained_end(self.session, silent_since=silent_since)
 
     async def join(self) -> bool:
         """Follow it and wait until it is there; returns whether it came in time."""
@@ -257,13 +223,14 @@ class AvatarRun:
         if speech is None:
             return None
         lag = self.slot.provider.info.report_lag
-        if speech.started and speech.remaining > lag:
-            lag = 0.0  # the sound is ahead of the reports, and not at its end
+        told = self._end is not None and self._end.start_told
         return SpeechNow(
             segment=speech.stretch,
             started=speech.started,
             audible=speech.audible,
-            lag=lag if speech.started else lag + START_LAG,
+            start_lag=None if told else max(lag, START_LAG),
+            # Before its end the sound is ahead of the reports.
+            lag=lag if speech.remaining <= lag else 0.0,
             over=speech.remaining <= 0.0,
         )
 

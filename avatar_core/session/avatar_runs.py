@@ -13,11 +13,12 @@ from livekit.agents import AgentSession
 
 from avatar_core.audio.stream_sender import LAST_SOUND
 from avatar_core.contract.errors import AvatarNotJoinedError
-from avatar_core.session.avatar_run import AvatarRun, RunListener
+from avatar_core.session.avatar_run import AvatarRun
 from avatar_core.session.candidate_start import CandidateStart, RunningSession
 from avatar_core.session.ender import SessionEnder
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
+from avatar_core.session.run_listener import RunListener
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.states import StartAttempt
 

@@ -14,12 +14,13 @@ from avatar_core.contract.errors import (
     ProviderError,
 )
 from avatar_core.log import logger
-from avatar_core.session.avatar_run import AvatarRun, RunListener
+from avatar_core.session.avatar_run import AvatarRun
 from avatar_core.session.avatar_runs import AvatarRuns
 from avatar_core.session.candidate_ring import CandidateRing
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
 from avatar_core.session.room_audience import RoomAudience
+from avatar_core.session.run_listener import RunListener
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.status import SessionStatus
 

@@ -47,6 +47,7 @@ class PlayedCall:
     speaking: bool = True
     audible_share: float = 1.0
     lag: float = 0.0
+    start_lag: float | None = None
     now: float = 1000.0
     segment: int = 1
     audible: float = 0.0
@@ -115,6 +116,7 @@ class PlayedCall:
             segment=self.segment,
             started=self.started,
             audible=max(0.0, self.audible),
+            start_lag=self.start_lag,
             lag=self.lag,
             over=self.over,
         )

@@ -14,7 +14,7 @@ from tests.worker.speech_sender import FINISHED, STARTED, TOPIC, tone
 
 RATE = 24000
 SEND_AHEAD = 2.0
-START_LAG = 1.0
+START_LAG = 0.7
 _PIECE = 0.1
 
 
@@ -55,7 +55,7 @@ class Spoken:
             segment=self._segment,
             started=self.started_at is not None,
             audible=sum(self._loud[:due]) * _PIECE,
-            lag=0.0 if self.started_at is not None else START_LAG,
+            start_lag=None if self.started_at is not None else START_LAG,
         )
 
     async def aclose(self) -> None:
