@@ -20,7 +20,7 @@ class Hush:
 
     Args:
         reception: What the agent receives of the avatar.
-        on_hush: Called once with the unix time at which it fell silent.
+        on_hush: Called once with the unix time at which it fell silent, as far as is known.
     """
 
     def __init__(self, *, reception: Reception, on_hush: Callable[[float], None]) -> None:
@@ -53,10 +53,11 @@ class Hush:
         return heard_until
 
     def _look(self) -> None:
-        heard_until = self.fell_silent()
-        if heard_until is None:
-            return
-        if time.time() - max(heard_until, self._cleared_at) < HUSH:
+        listening_since = self._reception.listening_since
+        silent_since = self._reception.heard_until or self._cleared_at
+        if listening_since is not None:
+            silent_since = max(silent_since, self._cleared_at, listening_since)
+        if listening_since is None or time.time() - silent_since < HUSH:
             self._alarm.set(_LOOK, self._look)
         else:
-            self._on_hush(heard_until)
+            self._on_hush(self.fell_silent() or self._cleared_at)

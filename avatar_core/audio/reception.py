@@ -16,6 +16,10 @@ class Reception(Protocol):
     def heard_until(self) -> float | None:
         """Unix time at which sound of the avatar last arrived; None if nobody listened."""
 
+    @property
+    def listening_since(self) -> float | None:
+        """Unix time since when sound of it would be noticed; None while it would not."""
+
     def look_closely(self) -> None:
         """Learn of the end of the sound soon."""
 
@@ -25,6 +29,7 @@ class NoReception:
 
     held_up = 0.0
     heard_until = None
+    listening_since = None
 
     def look_closely(self) -> None:
         """Nobody can."""

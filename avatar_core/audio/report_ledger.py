@@ -10,6 +10,9 @@ from avatar_core.audio.sent_segment import SentSegment
 EARLY = 0.1
 """Seconds by which an avatar's clock may be ahead of ours within one segment."""
 
+SOONER = 0.3
+"""Seconds by which a segment may be over sooner than it is long."""
+
 
 class ReportLedger:
     """Keeps which reports an avatar has sent, and how many of given-up segments may yet come."""
@@ -35,5 +38,7 @@ class ReportLedger:
             return False
         if self._unanswered == 0:
             return True
-        possible = time.time() - segment.first_sent_at + EARLY
-        return report.position <= possible and report.interrupted == segment.cleared
+        elapsed = time.time() - segment.first_sent_at
+        if not report.interrupted and elapsed < segment.pushed - SOONER:
+            return False
+        return report.position <= elapsed + EARLY and report.interrupted == segment.cleared

@@ -139,6 +139,10 @@ class StreamSender(AudioOutput):
             return self.give_up()  # it is silent already, and has said how far it got
         self._segment.cleared = True
         self._writer.clear()
+        if self._segment.first_sent_at is None:
+            # It was told of a segment at most: what it says of that is not waited for.
+            self._ledger.given_up()
+            return self._settle(position=0.0, interrupted=True)
         self._hush.listen(started_at=self._segment.started_at)
         self._deadline.expect_silence()
 

@@ -82,6 +82,8 @@ class LifeSigns:
         self.last_sound: float | None = None
         """``time.monotonic()`` at which sound last arrived, of whatever speech."""
         self._due_moment = now
+        self.listening_since: float | None = None
+        """``time.monotonic()`` since when its sound would be noticed; None while it would not."""
 
     @property
     def heard_until(self) -> float:
@@ -142,6 +144,10 @@ class LifeSigns:
             if flow.last is not None and flow.last_moment is not None:
                 signs.append((flow.last, flow.last_moment))
         self._last_sign, self._last_moment = max(signs)
+        if not self._audio.flows or not self._link.lives(now=now, after=self._began):
+            self.listening_since = None
+        elif self.listening_since is None:
+            self.listening_since = tick.now
         if self._audio.louder:
             self._heard_moment = self.last_sound = self._audio.last_moment
 

@@ -110,6 +110,11 @@ class LivenessWatch:
         """``time.monotonic()`` at which sound of the avatar last arrived; None before any did."""
         return self._signs.last_sound
 
+    @property
+    def listening_since(self) -> float | None:
+        """``time.monotonic()`` since when sound of it would be noticed; None while it would not."""
+        return self._signs.listening_since
+
     def start(self) -> None:
         """Begin to watch; the avatar has joined.
 
@@ -216,7 +221,9 @@ class LivenessWatch:
         speech, now = self._speech(), time.monotonic()
         if speech is None:
             self._speaking_since = None
-            if now - self._spoke_at > LINGER:
+            if now < self._closely_until:
+                self._tracks.want(True)
+            elif now - self._spoke_at > LINGER:
                 self._tracks.want(False)
             return None
         self._spoke_at = now

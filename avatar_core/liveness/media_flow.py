@@ -96,6 +96,12 @@ class MediaFlow:
             self._gaps.popleft()
 
     @property
+    def flows(self) -> bool:
+        """It is subscribed, and something of it has arrived since."""
+        since = self.subscribed_at
+        return since is not None and self.last is not None and self.last >= since
+
+    @property
     def steady(self) -> bool:
         """Packets came one after the other up to the last one."""
         return sum(packets for _, packets in self._arrivals) >= STEADY_PACKETS

@@ -204,14 +204,21 @@ class AvatarCall:
         await self._renewal.stop()
         await self.switching.stop()
         last = await self._succession.stop()
-        if last is not None and last.end is not None:
-            # It may wait for its turn at a boundary: then the route knows nothing of it.
-            await self._route.drop_avatar(last.end)
+        if last is not None:
+            await self._silence(last)
         if self._routing and not self._agent_is_closed:
             await self._route.release()
         # The AgentSession may have closed while the avatar was silenced.
         if self._routing and self._agent_is_closed:
             await self._route.close()
+
+    async def _silence(self, last: AvatarRun) -> None:
+        try:
+            if last.end is not None:
+                # It may wait for its turn at a boundary: then the route knows nothing of it.
+                await self._route.drop_avatar(last.end)
+        finally:
+            await last.stop_listening()
 
     # --- while it lives ------------------------------------------------------------------------
 

@@ -39,5 +39,13 @@ class AvatarReception:
     @property
     def heard_until(self) -> float | None:
         """Unix time at which sound of it last arrived; None if nobody listened."""
-        moment = self._watch.last_sound if self._watch is not None else None
-        return None if moment is None else time.time() - (time.monotonic() - moment)
+        return _unix(self._watch.last_sound if self._watch is not None else None)
+
+    @property
+    def listening_since(self) -> float | None:
+        """Unix time since when sound of it would be noticed; None while it would not."""
+        return _unix(self._watch.listening_since if self._watch is not None else None)
+
+
+def _unix(moment: float | None) -> float | None:
+    return None if moment is None else time.time() - (time.monotonic() - moment)

@@ -78,6 +78,7 @@ class AvatarRun:
         """It is there to be spoken through."""
         self.gone = asyncio.Event()
         """It will not come back, or cannot be spoken through."""
+        self._followed = True
         self._notifying = False
         self._reception = AvatarReception()
         self._stopping: set[asyncio.Task[None]] = set()
@@ -136,8 +137,12 @@ class AvatarRun:
         self._join_timer = asyncio.create_task(self._wait_for_join(), name="avatar-join-timer")
         self._presence.start()
 
-    async def stop(self) -> None:
-        """Follow it no longer; where it gets its speech is closed by whoever speaks through it."""
+    async def stop_following(self) -> None:
+        """Tell nothing of it any more; it is still listened to, for it may have to be silenced.
+
+        Where it gets its speech is closed by whoever speaks through it; ``stop_listening`` then.
+        """
+        self._followed = False
         if self._presence is not None:
             self._presence.stop()
         self._metrics.stop()
@@ -146,6 +151,9 @@ class AvatarRun:
         if self._join_timer is not None:
             await asyncio.wait([self._join_timer])
         await self._notices.stop()
+
+    async def stop_listening(self) -> None:
+        """Look after it no longer; nothing is left of it here."""
         self._watch_no_longer()
         if self._stopping:
             await asyncio.wait(list(self._stopping))
@@ -235,6 +243,8 @@ class AvatarRun:
         )
 
     def _shows_no_life(self, loss: Loss) -> None:
+        if not self._followed:
+            return
         self.gone.set()
         silent_since = time.time() - (time.monotonic() - loss.heard_until)
         self._listener.avatar_lost(

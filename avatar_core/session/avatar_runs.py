@@ -143,9 +143,13 @@ class AvatarRuns:
             self._ender.end(run.slot, run.session, reason=reason)
 
     async def _clear_away(self, run: AvatarRun) -> None:
-        await run.stop()
-        if run.end is not None:
-            await self._route.drop_avatar(run.end)
+        await run.stop_following()
+        try:
+            if run.end is not None:
+                # Where its report gets lost, what is heard of it tells when it is silent.
+                await self._route.drop_avatar(run.end)
+        finally:
+            await run.stop_listening()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work, name="avatar-clear-away")

@@ -83,7 +83,7 @@ class Succession:
         """Start nothing more and follow nobody; returns the one whose session is not ended yet."""
         await self.stop_recovery()
         if self.current is not None:
-            await self.current.stop()
+            await self.current.stop_following()
         await self._runs.wait_gone()
         return self.current
 
