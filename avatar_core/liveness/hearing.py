@@ -25,8 +25,8 @@ _STARTS_KEPT = 5
 class Hearing:
     """Adds up the speech that was due since something was heard.
 
-    Of an avatar that does not say when it begins the time it takes is learned: some draw for a
-    second and more before the first word is heard.
+    How long an avatar takes to begin is learned, for when it does not say that it has begun: some
+    draw for a second and more before the first word is heard.
     """
 
     def __init__(self) -> None:
@@ -91,12 +91,11 @@ class Hearing:
             self.due = self._silent = 0.0
             self._behind -= seconds if can_judge else came_due
         limit = UNHEARD + margin
-        if speech.start_lag is not None:
-            if louder and not self._heard:
-                self._heard = True
-                self._starts.append(self._age)
-            if self._age <= limit + self._patience(speech.start_lag):
-                return False
+        if louder and not self._heard:
+            self._heard = True
+            self._starts.append(self._age)
+        if speech.start_lag is not None and self._age <= limit + self._patience(speech.start_lag):
+            return False
         # Where reports lag, the sound is over before they say so. That it was all heard shows in
         # how much of it was.
         heard_all = not speech.started or self._behind <= limit

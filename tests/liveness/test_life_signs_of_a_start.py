@@ -48,6 +48,17 @@ def test_one_that_always_begins_at_once_is_deaf_soon_when_it_does_not() -> None:
     assert call.run(0.4) is not None
 
 
+def test_how_long_it_takes_is_learned_of_starts_that_were_told_too() -> None:
+    call = _heard_call()
+    _new_segment(call, told=True)
+    assert call.run(0.2) is None
+    call.sounds = True
+    assert call.run(3) is None
+    _new_segment(call)
+    assert call.run(1.2) is None
+    assert call.run(0.4) is not None
+
+
 def test_one_that_falls_silent_in_mid_sentence_is_deaf_within_a_second() -> None:
     call = _heard_call()
     _spoken(call, begins_after=1.6)
