@@ -35,7 +35,7 @@ class Hearing:
         self._started = False
         self._silent = 0.0
         self._age = 0.0  # since the first of it was due
-        self._heard = self._told = False
+        self._heard = self._quiet = self._told = False
         self._starts: deque[float] = deque(maxlen=_STARTS_KEPT)
         self._behind = 0.0  # of all that was due in the segment, what was not heard
         self.due = 0.0
@@ -69,7 +69,8 @@ class Hearing:
         if speech.segment != self._segment:
             self._segment, self._audible, self.due = speech.segment, 0.0, 0.0
             self._started, self._behind, self._silent = False, 0.0, 0.0
-            self._age, self._heard, self._told = 0.0, False, False
+            self._age = 0.0
+            self._heard = self._quiet = self._told = False
         told = speech.start_lag is None
         if (speech.started and not self._started) or (told and not self._told):
             self._started, self._audible = speech.started, speech.audible
@@ -91,7 +92,9 @@ class Hearing:
             self.due = self._silent = 0.0
             self._behind -= seconds if can_judge else came_due
         limit = UNHEARD + margin
-        if louder and not self._heard:
+        if not louder:
+            self._quiet = True
+        elif self._quiet and not self._heard:  # else it may be the end of what was said before
             self._heard = True
             self._starts.append(self._age)
         if speech.start_lag is not None and self._age <= limit + self._patience(speech.start_lag):

@@ -19,8 +19,9 @@ def _spoken(call: PlayedCall, *, begins_after: float, seconds: float = 3.0) -> N
 
 
 def _heard_call() -> PlayedCall:
-    call = PlayedCall()
+    call = PlayedCall(speaking=False)
     call.run(2)
+    call.speaking = True
     return call
 
 
@@ -57,6 +58,18 @@ def test_how_long_it_takes_is_learned_of_starts_that_were_told_too() -> None:
     _new_segment(call)
     assert call.run(1.2) is None
     assert call.run(0.4) is not None
+
+
+def test_the_end_of_what_was_said_before_is_no_start() -> None:
+    call = _heard_call()
+    for _ in range(6):
+        _new_segment(call)
+        call.sounds = True
+        assert call.run(0.2) is None
+        call.sounds = False
+        assert call.run(1.4) is None
+        call.sounds = True
+        assert call.run(3) is None
 
 
 def test_one_that_falls_silent_in_mid_sentence_is_deaf_within_a_second() -> None:
