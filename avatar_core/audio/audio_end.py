@@ -43,6 +43,8 @@ class AudioEnd:
         self.on_failure = on_failure
         self.say_rest_again: Callable[[], None] | None = None
         """Set by who feeds it; to be called when part of what it was given got lost on the way."""
+        self.report_owed_until = 0.0
+        """``time.monotonic()`` until which a report of a stretch that was given up on may come."""
 
     def converter(self) -> FrameConverter:
         """Return a converter for one run: resamplers keep state between frames."""

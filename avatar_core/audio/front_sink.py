@@ -13,6 +13,7 @@ from avatar_core.audio.audio_end import AudioEnd
 from avatar_core.audio.segment import Segment
 from avatar_core.audio.segment_run import RunResult, SegmentRun
 from avatar_core.audio.speech_progress import SpeechUnderWay
+from avatar_core.contract.errors import SessionStateError
 from avatar_core.log import logger
 from avatar_core.timed_wait import event_within
 
@@ -151,13 +152,16 @@ class FrontSink(AudioOutput):
         Args:
             end: The end.
             changed: Called at that moment, before anything is played there.
+
+        Raises:
+            SessionStateError: Another end is to play from the boundary on, or the sink was closed.
         """
+        self._drop_next()
         if not self._under_way:
             self.use(end)
             changed()
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._drop_next()
         self._next = (end, changed, future)
         try:
             await future
@@ -209,7 +213,9 @@ class FrontSink(AudioOutput):
 
     def _drop_next(self) -> None:
         if self._next is not None and not self._next[2].done():
-            self._next[2].set_exception(RuntimeError("the front sink speaks elsewhere from now on"))
+            self._next[2].set_exception(
+                SessionStateError("another avatar was given the word meanwhile, or the call closed")
+            )
         self._next = None
 
     # --- the pump -------------------------------------------------------------------------------

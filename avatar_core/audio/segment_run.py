@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from avatar_core.audio.audio_end import AudioEnd, heard_since
 from avatar_core.audio.segment import Segment
 from avatar_core.audio.speech_progress import SpeechProgress, SpeechUnderWay
 from avatar_core.log import logger
+
+OWED_SECONDS = 5.0
+"""Seconds for which a report that was given up on is told from one of the next stretch."""
 
 FAILURE_GRACE = 0.2
 """Seconds for an output that failed to say how far it got; one that is dead says nothing."""
@@ -215,7 +219,7 @@ class SegmentRun:
             )
 
     async def _capture(self, frame: rtc.AudioFrame) -> None:
-        if frame.samples_per_channel:
+        if frame.samples_per_channel and not self._is_over:
             await self.end.output.capture_frame(frame)
             self._fed += frame.duration
             self._speech.add(frame)
@@ -230,6 +234,8 @@ class SegmentRun:
         self._on_progress(event.started_at, self.base + event.offset, event.duration)
 
     def _handle_finished(self, event: PlaybackFinishedEvent) -> None:
+        if event.interrupted and not self._is_over and self._is_owed():
+            return  # nobody has interrupted this stretch: it is the one before
         failed = self._failed_at is not None
         # A stopped end that ran dry in a gap of the TTS ends the segment uninterrupted too, but
         # more of it may still come.
@@ -252,7 +258,13 @@ class SegmentRun:
             " estimated from the clock",
             extra={"end": self.end.name, "waited_seconds": self.end.stop_timeout},
         )
+        self.end.report_owed_until = time.monotonic() + OWED_SECONDS
         self._resolve(complete=False, position=self.position)
+
+    def _is_owed(self) -> bool:
+        """Tell whether a report of an earlier stretch may still come; it comes once."""
+        owed_until, self.end.report_owed_until = self.end.report_owed_until, 0.0
+        return time.monotonic() < owed_until
 
     def _resolve(
         self,

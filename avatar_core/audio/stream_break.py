@@ -40,7 +40,7 @@ class StreamBreak:
         self._held_up_before = 0.0
         self._on_break = on_break
         self._on_return = on_return
-        self._gone = False
+        self._gone = self._lost = False
         self._late = False
         self.broken = False
         """The way was made anew since ``begin``: something may have got lost."""
@@ -66,6 +66,10 @@ class StreamBreak:
         """It cannot be sent to: it is gone, or the agent's own connection is not up."""
         return self._gone or not self.connected
 
+    def lost_here(self) -> None:
+        """Note that the room refused what was sent; ``on_return`` is called as for a break."""
+        self._lost = self.broken = True
+
     def start(self) -> None:
         """Begin to follow it."""
         for event, handler in self._handlers:
@@ -78,7 +82,7 @@ class StreamBreak:
 
     def begin(self) -> None:
         """Note that a segment begins."""
-        self.broken = self._late = False
+        self.broken = self._late = self._lost = False
         self._held_up_before = self._reception.held_up
 
     def held_up_since(self) -> float:
@@ -94,11 +98,11 @@ class StreamBreak:
             self._on_break()
 
     def _look(self, *_: object) -> None:
-        if not self._gone or not self.connected:
+        if not (self._gone or self._lost) or not self.connected:
             return
         receiver = self._room.remote_participants.get(self._identity)
         # Data sent to a participant that is not active yet is dropped by the server.
         if receiver is None or receiver.state != rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE:
             return
-        self._gone = False
+        self._gone = self._lost = False
         self._on_return()

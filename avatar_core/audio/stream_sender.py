@@ -272,8 +272,9 @@ class StreamSender(AudioOutput):
 
     def _failed(self, error: Exception) -> None:
         if self._begun and self._break.away:
-            self._break.broken = True
-            self._broke()
+            self._break.lost_here()
+            if self._segment.reached is None:
+                self._segment.reached = self._writer.sent
             return  # it is sent again when it can be
         if self._on_failure is not None:
             self._on_failure(error)

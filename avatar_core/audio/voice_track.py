@@ -59,10 +59,15 @@ class VoiceTrack(AudioOutput):
         publication, patience = self._publication, self._wait_until - time.monotonic()
         if publication is None or patience <= 0:
             return
+        # Not asyncio.wait_for: it swallows a cancellation that comes with the result (3.11), and
+        # who was stopped must not go on to feed.
+        subscribed = asyncio.ensure_future(publication.wait_for_subscription())
         try:
-            await asyncio.wait_for(publication.wait_for_subscription(), patience)
-        except asyncio.TimeoutError:
-            logger.info("nobody listens to the agent's voice yet")
+            await asyncio.wait([subscribed], timeout=patience)
+            if not subscribed.done():
+                logger.info("nobody listens to the agent's voice yet")
+        finally:
+            subscribed.cancel()
         self._wait_until = 0.0
 
     async def _publish(self) -> None:

@@ -27,6 +27,7 @@ ANSWER_IS_RECENT = 0.5
 
 _FIRST_PICTURE = 2.0
 _FIRST_SOUND = 1.0
+_FIRST_TRACK = 2.0
 _AFTER_A_BREAK = 1.0
 
 
@@ -192,7 +193,9 @@ class LifeSigns:
 
         Speech travels behind the probes: while those are held up it may be late, too.
         """
-        if not self._audio.seen or self._link.since is None or tick.answered is None:
+        if self._link.since is None or tick.answered is None:
+            return False
+        if not self._audio.seen and not self._brings_no_sound(tick, now=now):
             return False
         subscribed_at = self._audio.subscribed_at
         if subscribed_at is None:
@@ -205,6 +208,12 @@ class LifeSigns:
         if now - self._clock.at(tick.answered) > ANSWER_IS_RECENT + 2 * tick.round_trip:
             return False
         return self._link.lives(now=now, after=self._began)
+
+    def _brings_no_sound(self, tick: Tick, *, now: float) -> bool:
+        """Tell whether it has shown itself, has been given speech, and has no track of sound."""
+        since = self._speaking_since
+        late = since is not None and now - since > _FIRST_TRACK
+        return late and self._video.seen and not tick.audio_published
 
     def _frozen(self, tick: Tick, *, now: float) -> Loss | None:
         video, subscribed_at = self._video, self._video.subscribed_at

@@ -8,10 +8,15 @@ import contextlib
 from livekit import rtc
 
 from avatar_core.log import logger
+from avatar_core.timed_wait import event_within
 
 STATE = "avatar.state"
 IDENTITY = "avatar.identity"
 CLOSE_SECONDS = 2.0
+
+TRIES = 5
+PAUSE = 1.0
+"""How often, and with how many seconds in between, what could not be told is told again."""
 
 PASSING = ("starting", "joining")
 PASSING_SECONDS = 0.1
@@ -29,6 +34,7 @@ class AgentAttributes:
     def __init__(self, *, room: rtc.Room) -> None:
         self._room = room
         self._wanted: dict[str, str] | None = None
+        self._tries = 0
         self._task: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
 
@@ -40,6 +46,7 @@ class AgentAttributes:
             identity: The live avatar's identity, empty without one.
         """
         self._wanted = {STATE: state, IDENTITY: identity}
+        self._tries = 0
         if state not in PASSING:
             self._due.set()
         if self._task is None or self._task.done():
@@ -52,6 +59,14 @@ class AgentAttributes:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    def _tell_again(self, untold: dict[str, str]) -> bool:
+        """Keep what could not be told, unless there is news; returns whether it is kept."""
+        if self._wanted is not None or self._tries >= TRIES:
+            return False
+        self._tries += 1
+        self._wanted = untold
+        return True
+
     async def _send(self) -> None:
         while self._wanted is not None and self._room.isconnected():
             if self._wanted[STATE] in PASSING:
@@ -62,7 +77,10 @@ class AgentAttributes:
             try:
                 await self._room.local_participant.set_attributes(wanted)
             except Exception as exc:  # noqa: BLE001 - the SDK raises plain Exception
-                # Needs the agent's token to allow it; the call goes on without.
+                # Needs the agent's token to allow it; the call goes on without. Where the
+                # connection starts anew meanwhile it can be told behind that.
+                if self._tell_again(wanted):
+                    await event_within(self._due, PAUSE)
                 logger.debug(
                     "avatar state not published as attributes",
                     extra={"error_type": type(exc).__name__},

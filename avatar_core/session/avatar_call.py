@@ -9,6 +9,7 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import AgentSession
 
+from avatar_core.audio.alarm import Alarm
 from avatar_core.contract.errors import ConfigurationError, ProviderAuthError, ProviderError
 from avatar_core.log import logger
 from avatar_core.session.agent_attributes import AgentAttributes
@@ -74,6 +75,7 @@ class AvatarCall:
         self._agent_is_closed = False
         self._http_task: asyncio.Task[None] | None = None
         self._late_back: asyncio.Task[None] | None = None
+        self._patience = Alarm()
         self.claim = AgentClaim(agent_session)
         self.attributes = AgentAttributes(room=room)
         self._runs = AvatarRuns(
@@ -88,11 +90,14 @@ class AvatarCall:
         self._succession = Succession(
             runs=self._runs, audience=audience, route=self._route, policy=policy, status=status
         )
-        self._empty_room = EmptyRoom(
-            audience=audience, succession=self._succession, grace=policy.empty_grace
-        )
         self.switching = Switching(runs=self._runs, succession=self._succession, status=status)
         """Changes the avatar when that is asked for."""
+        self._empty_room = EmptyRoom(
+            audience=audience,
+            switching=self.switching,
+            succession=self._succession,
+            grace=policy.empty_grace,
+        )
         self._renewal = Renewal(
             switching=self.switching,
             succession=self._succession,
@@ -133,6 +138,7 @@ class AvatarCall:
             )
         self._route.begin(hold=self._policy.while_joining == "wait")
         self._routing = True
+        self._patience.set(self._policy.join_timeout, self._speak_meanwhile)
         try:
             await self._succession.begin(slots)
             if self._policy.when_room_empty == "end":
@@ -199,7 +205,18 @@ class AvatarCall:
         if (last := self._succession.current) is not None:
             self._ender.end(last.slot, last.session, reason=reason)
 
+    def _speak_meanwhile(self) -> None:
+        """Keep the agent's speech back no longer: a provider may take its time to answer."""
+        if self._status.state in ("starting", "joining"):
+            logger.warning(
+                "the avatar is not there after %g s; the agent speaks with its own voice until"
+                " it is",
+                self._policy.join_timeout,
+            )
+            self._route.use_voice()
+
     async def _give_voice_back(self) -> None:
+        self._patience.cancel()
         await self._empty_room.stop()
         await self._renewal.stop()
         await self.switching.stop()

@@ -170,12 +170,12 @@ class AvatarRun:
                 on_silence=self._reports_nothing,
                 reception=self._reception,
             )
+        self._watch_over()  # also over one that waits to be given the word
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(True)
         elif not self._listener.avatar_joined(self):
             return
         self._stop_timer()
-        self._watch_over()
         self._metrics.joined()
         if not self._notifying:
             self._notifying = True
@@ -189,18 +189,18 @@ class AvatarRun:
         self._listener.avatar_left(self)
 
     def _is_gone(self) -> None:
-        self.gone.set()
-        self._listener.avatar_lost(self, "the avatar left the room and did not come back")
+        self._lost("the avatar left the room and did not come back")
 
     def _unreachable(self, _: Exception) -> None:
-        self.gone.set()
-        self._listener.avatar_lost(self, "speech does not reach the avatar")
+        self._lost("speech does not reach the avatar")
 
     def _reports_nothing(self, silent_since: float | None) -> None:
+        self._lost("the avatar has stopped reporting what it plays", silent_since=silent_since)
+
+    def _lost(self, reason: str, *, silent_since: float | None = None) -> None:
         self.gone.set()
-        self._listener.avatar_lost(
-            self, "the avatar has stopped reporting what it plays", silent_since=silent_since
-        )
+        if self._followed:
+            self._listener.avatar_lost(self, reason, silent_since=silent_since)
 
     def _watch_over(self) -> None:
         """Look for signs of life from now on; where nobody joins a room there are none."""
@@ -243,13 +243,8 @@ class AvatarRun:
         )
 
     def _shows_no_life(self, loss: Loss) -> None:
-        if not self._followed:
-            return
-        self.gone.set()
         silent_since = time.time() - (time.monotonic() - loss.heard_until)
-        self._listener.avatar_lost(
-            self, f"the avatar is {loss.kind}: {loss.reason}", silent_since=silent_since
-        )
+        self._lost(f"the avatar is {loss.kind}: {loss.reason}", silent_since=silent_since)
 
     def _stop_grace(self) -> None:
         if self._grace_timer is not None:

@@ -99,6 +99,9 @@ class AvatarRuns:
         except asyncio.CancelledError:
             self.let_go(run, "it was not wanted any more")
             raise
+        except BaseException:  # what its provider gave was unfit to be used
+            self.let_go(run, "it could not be used")
+            raise
         self.let_go(run, "it did not join in time")
         raise self.note_late(run)
 

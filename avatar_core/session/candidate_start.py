@@ -10,6 +10,7 @@ from typing import Any
 
 from livekit import rtc
 from livekit.agents import AgentSession
+from livekit.agents.voice.io import AudioOutput
 
 from avatar_core.contract.audio_routes import DataStream, Discard, Sink
 from avatar_core.contract.errors import (
@@ -197,6 +198,9 @@ def _flaw(session: StartedSession) -> str | None:
     audio: object = session.audio
     if not isinstance(audio, (DataStream, Sink, Discard)):
         return f"audio is {type(audio).__name__} and not a DataStream, Sink or Discard"
+    output: object = audio.output if isinstance(audio, Sink) else None
+    if isinstance(audio, Sink) and not isinstance(output, AudioOutput):
+        return f"Sink has an output that is {type(output).__name__} and no AudioOutput"
     identities: object = session.identities
     if not isinstance(identities, tuple) or not all(isinstance(i, str) for i in identities):
         return "identities are not a tuple of strings"

@@ -6,6 +6,7 @@ import asyncio
 
 from avatar_core.session.room_audience import RoomAudience
 from avatar_core.session.succession import Succession
+from avatar_core.session.switching import Switching
 
 
 class EmptyRoom:
@@ -13,12 +14,21 @@ class EmptyRoom:
 
     Args:
         audience: Who is in the room.
+        switching: Changes the avatar; one change at a time.
         succession: Who speaks.
         grace: Seconds that the room has to be empty: people reload pages.
     """
 
-    def __init__(self, *, audience: RoomAudience, succession: Succession, grace: float) -> None:
+    def __init__(
+        self,
+        *,
+        audience: RoomAudience,
+        switching: Switching,
+        succession: Succession,
+        grace: float,
+    ) -> None:
         self._audience = audience
+        self._switching = switching
         self._succession = succession
         self._grace = grace
         self._task: asyncio.Task[None] | None = None
@@ -37,6 +47,6 @@ class EmptyRoom:
         while True:
             await self._audience.wait()
             await self._audience.wait_empty(seconds=self._grace)
-            await self._succession.rest("nobody is in the room")
+            await self._switching.rest("nobody is in the room")
             await self._audience.wait()
-            self._succession.resume_recovery()
+            self._succession.wake()

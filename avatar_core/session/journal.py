@@ -74,9 +74,8 @@ class Journal:
         Args:
             entry: What is known of it.
         """
-        if not self._given_up:
-            self._submit(lambda: self._begin(entry))
-            await self.settle()
+        self._submit(lambda: self._begin(entry))
+        await self.settle()
 
     def note_id(self, key: str, session_id: str | None) -> None:
         """Add the id that the provider gave a session.
@@ -97,8 +96,9 @@ class Journal:
 
     async def settle(self) -> None:
         """Wait, briefly, until all of it is on the disk."""
-        if self._given_up:
-            return
+        if self._given_up and self._writing:
+            return  # one call was kept waiting; the others are not, until it has caught up
+        self._given_up = False
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
 
@@ -113,7 +113,7 @@ class Journal:
         self._submit(tell)
         await asyncio.wait([settled], timeout=WRITE_SECONDS)
         if not settled.done():
-            self._given_up = True  # one call was kept waiting; the others are not
+            self._given_up = True
             self._cannot(f"writing takes more than {WRITE_SECONDS:g} s")
 
     # --- how, in the writing thread ------------------------------------------------------------

@@ -74,7 +74,7 @@ class Recovery:
         self._found = found
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
-        self._wanted = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def replace(self, *, lasted: float | None) -> None:
         """Bring in another one for one that was lost.
@@ -96,21 +96,32 @@ class Recovery:
 
     def cancel(self) -> None:
         """Bring in nobody any more; what is under way is undone in the background."""
-        self._wanted = False
-        if self._task is not None:
-            self._task.cancel()
+        self._task = None
+        for task in self._tasks:
+            task.cancel()
 
     async def stop(self) -> None:
         """Bring in nobody any more; returns when nothing is under way."""
         self.cancel()
-        while self._task is not None and not self._task.done():
+        while self._tasks:
             # Again: asyncio.wait_for swallows one that comes with the result (Python 3.11).
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=CANCELLED_AGAIN)
+            self.cancel()
+            await asyncio.wait(list(self._tasks), timeout=CANCELLED_AGAIN)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._wanted = True
-        self._task = asyncio.create_task(work, name="avatar-recovery")
+        self.cancel()  # one at a time: the second one would bring in a second avatar
+        task = asyncio.create_task(work, name="avatar-recovery")
+        self._task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error(
+                "bringing in another avatar failed; the agent keeps its voice", exc_info=error
+            )
+            self._status.give_up("bringing in another avatar failed")
 
     async def _bring_back(self, with_speech: bool) -> None:
         if with_speech:
@@ -141,7 +152,14 @@ class Recovery:
         except (ProviderError, AvatarNotJoinedError) as exc:
             logger.warning("another avatar could not be brought into the call: %s", exc)
             return False
-        if not self._wanted:
+        except Exception as exc:  # noqa: BLE001 - an extension may refuse with anything
+            logger.error(
+                "another avatar could not be brought into the call",
+                extra={"provider": slot.provider.name, "error_type": type(exc).__name__},
+                exc_info=exc,
+            )
+            return False
+        if asyncio.current_task() is not self._task:
             self._runs.let_go(run, "it was not wanted any more")
         elif run.gone.is_set():  # it was there, and was lost before it had a say
             self._runs.let_go(run, "it was lost before it could speak")

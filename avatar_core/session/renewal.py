@@ -39,7 +39,8 @@ class Renewal:
         self._switching = switching
         self._succession = succession
         self._limit = limit
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: asyncio.Task[None] | None = None
         self._of: AvatarRun | None = None
 
     def schedule(self, run: AvatarRun) -> None:
@@ -51,18 +52,22 @@ class Renewal:
         if run is self._of:
             return
         self._of = run
-        earlier = self._task
-        if earlier is not None and earlier is not asyncio.current_task():
-            earlier.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
         cap = self._cap(run)
         if cap is not None:
-            self._task = asyncio.create_task(self._renew(run, cap), name="avatar-renewal")
+            self._waiting = asyncio.create_task(self._renew(run, cap), name="avatar-renewal")
+            self._tasks.add(self._waiting)
+            self._waiting.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
         """Renew nobody."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        self._of = self._waiting = None
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
 
     def _cap(self, run: AvatarRun) -> float | None:
         """Unix time at which its session is over, as far as is known."""
@@ -78,14 +83,17 @@ class Renewal:
         lead = min(LEAD_SECONDS, LEAD_SHARE * life)
         hurry = min(HURRY_SECONDS, HURRY_SHARE * life)
         await asyncio.sleep(max(0.0, cap - lead - time.time()))
+        if self._waiting is asyncio.current_task():
+            self._waiting = None  # it ends by itself when the successor speaks
         slot = self._succession.ring.original(run.slot)
         while run is self._succession.current and time.time() < cap:
             try:
                 await self._switching.renew(slot, boundary_until=cap - hurry)
-            except AvatarError as exc:
+            except Exception as exc:  # noqa: BLE001 - an extension may refuse with anything
                 logger.warning(
                     "an avatar session that is about to reach its limit was not renewed: %s",
-                    exc,
+                    exc if isinstance(exc, AvatarError) else type(exc).__name__,
                     extra={"provider": run.provider, "seconds_left": round(cap - time.time(), 1)},
+                    exc_info=None if isinstance(exc, AvatarError) else exc,
                 )
                 await asyncio.sleep(max(0.5, PAUSE_SHARE * (cap - time.time())))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from avatar_core.contract.errors import AvatarNotJoinedError
+from avatar_core.contract.errors import AvatarNotJoinedError, SessionStateError
 from avatar_core.log import logger
 from avatar_core.session.avatar_run import AvatarRun
 from avatar_core.session.avatar_runs import AvatarRuns
@@ -16,6 +17,7 @@ from avatar_core.session.loss_ages import LOSS_AGES
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.provider_slot import ProviderSlot
 from avatar_core.session.recovery import Recovery
+from avatar_core.session.recovery_gate import RecoveryGate
 from avatar_core.session.room_audience import RoomAudience
 from avatar_core.session.speech_route import SpeechRoute
 from avatar_core.session.status import SessionStatus
@@ -58,11 +60,14 @@ class Succession:
             found=self._found,
         )
         self._taking_over: asyncio.Task[None] | None = None
+        self._gate = RecoveryGate(otherwise=self._recovery.bring_back)
         self._live_since: float | None = None
         self.current: AvatarRun | None = None
         """The avatar that speaks, or is to."""
         self.on_live: Callable[[AvatarRun], None] | None = None
         """Called with each avatar that speaks from now on."""
+        self.on_other_lost: Callable[[AvatarRun], None] | None = None
+        """Called with one that was lost and does not speak."""
 
     async def begin(self, slots: Sequence[ProviderSlot]) -> None:
         """Start the first candidate that can be started, and follow it into the room.
@@ -81,7 +86,8 @@ class Succession:
 
     async def stop(self) -> AvatarRun | None:
         """Start nothing more and follow nobody; returns the one whose session is not ended yet."""
-        await self.stop_recovery()
+        self._gate.stopped = True
+        await self._stop_recovery()
         if self.current is not None:
             await self.current.stop_following()
         await self._runs.wait_gone()
@@ -89,32 +95,51 @@ class Succession:
 
     # --- a change that was asked for -----------------------------------------------------------
 
-    async def stop_recovery(self) -> None:
-        """Bring nobody in any more to stand in for one that was lost."""
+    @contextlib.asynccontextmanager
+    async def changed_by_hand(self) -> AsyncIterator[None]:
+        """Bring nobody in for one that was lost, and give nobody the word, while this is open.
+
+        Behind it that is made up for: somebody is brought in if nobody is there.
+        """
+        try:
+            with self._gate.changed_by_hand():
+                await self._stop_recovery()
+                yield
+        finally:
+            self._resume_recovery()
+
+    async def _stop_recovery(self) -> None:
         await self._recovery.stop()
         if self._taking_over is not None and not self._taking_over.done():
             self._taking_over.cancel()
             await asyncio.wait([self._taking_over])
 
-    def resume_recovery(self) -> None:
+    def _resume_recovery(self) -> None:
         """Bring somebody in if nobody is there, and give the word to who is there without it."""
-        if self.current is not None:
-            if self._status.state == "voice_only" and self.current.present:
-                self._take_over_later(self.current)
-        elif not self._status.given_up:
-            self._recovery.bring_back()
+        if self.current is None:
+            if not self._status.given_up:
+                self._gate.bring_in_what_is_owed()
+        elif self._status.state == "voice_only" and self.current.present:
+            self._take_over_later(self.current)
 
     async def rest(self, reason: str) -> None:
-        """Let the avatar go until ``resume_recovery``; the voice speaks meanwhile.
+        """Let the avatar go until ``wake``; the voice speaks meanwhile.
 
         Args:
             reason: Why, in a few words.
         """
-        await self.stop_recovery()
+        self._gate.resting = True
+        self._gate.forget()
+        await self._stop_recovery()
         former, self.current = self.current, None
         if former is not None:
             self._voice_only(former, reason, expected=True)
             self._runs.let_go(former, reason)
+
+    def wake(self) -> None:
+        """Bring the avatar back that was let go by ``rest``, if none has come since."""
+        self._gate.resting = False
+        self._resume_recovery()
 
     async def hand_over(self, run: AvatarRun, reason: str, *, at_boundary: bool) -> None:
         """Give the word to another avatar that is there, and let the present one go.
@@ -128,6 +153,7 @@ class Succession:
         def speaks() -> None:
             self._recovery.cancel()  # the former one may have been lost meanwhile
             former, self.current = self.current, run
+            self._gate.forget()
             self.ring.use(run.slot)
             if not self._is_live(run):
                 self._note_live(run)
@@ -135,7 +161,7 @@ class Succession:
             if former is not None:
                 self._runs.relieve(former, reason)
 
-        if run.end is None or run.gone.is_set():
+        if run.end is None or run.gone.is_set() or not run.present:
             raise AvatarNotJoinedError("the avatar left the room before it could speak")
         if at_boundary:
             await self._route.use_avatar_at_boundary(run.end, changed=speaks)
@@ -185,11 +211,21 @@ class Succession:
     def avatar_lost(
         self, run: AvatarRun, reason: str, *, silent_since: float | None = None
     ) -> None:
-        """Speak by voice, end it, and start the next one."""
-        if run is self.current:
-            LOSS_AGES.note(run.provider, time.time() - run.started_at)
-            self._voice_only(run, reason, silent_since=silent_since)
-            self._replace(run, reason)
+        """Speak by voice, end it, and start the next one; one that was ended in order, later."""
+        if run is not self.current:
+            if self.on_other_lost is not None:
+                self.on_other_lost(run)
+            return
+        if self._gate.stopped:
+            return
+        if (explanation := run.explanation()) is not None:
+            reason = f"{reason}: {explanation}"
+            self._voice_only(run, reason, silent_since=silent_since, expected=True)
+            self._replace(run, explanation, when_speech_begins=True)
+            return
+        LOSS_AGES.note(run.provider, time.time() - run.started_at)
+        self._voice_only(run, reason, silent_since=silent_since)
+        self._replace(run, reason)
 
     def avatar_late(self, run: AvatarRun) -> None:
         """Speak by voice; the last candidate may still come, for any other the next is tried."""
@@ -247,6 +283,10 @@ class Succession:
 
     def _take_over_later(self, run: AvatarRun) -> None:
         """Let the voice finish its sentence first."""
+        if not self._gate.is_open:
+            return  # it has the word behind the change, if nobody else has it then
+        if self._taking_over is not None:
+            self._taking_over.cancel()
         self._taking_over = asyncio.create_task(self._take_over(run), name="avatar-take-over")
 
     async def _take_over(self, run: AvatarRun) -> None:
@@ -254,18 +294,27 @@ class Succession:
             self._is_live(run)
 
         if run.end is not None:
-            await self._route.use_avatar_at_boundary(run.end, changed=spoken_through)
+            with contextlib.suppress(SessionStateError):  # another one has the word, or nobody
+                await self._route.use_avatar_at_boundary(run.end, changed=spoken_through)
 
     def _replace(self, run: AvatarRun, reason: str, *, when_speech_begins: bool = False) -> None:
         since, self._live_since = self._live_since, None
         self.current = None
         self._runs.let_go(run, reason)
-        if when_speech_begins:
-            self._recovery.bring_back(with_speech=True)
-        else:
-            self._recovery.replace(lasted=time.monotonic() - since if since is not None else None)
+        lasted = time.monotonic() - since if since is not None else None
+
+        def recover() -> None:
+            if when_speech_begins:
+                self._recovery.bring_back(with_speech=True)
+            else:
+                self._recovery.replace(lasted=lasted)
+
+        self._gate.bring_in(recover)
 
     def _found(self, run: AvatarRun) -> None:
         """Follow one that was brought in as any other; it may be lost before it has spoken."""
+        if self.current is not None or not self._gate.is_open:
+            self._runs.let_go(run, "another avatar has come meanwhile")
+            return
         self.current = run
         self._take_over_later(run)

@@ -37,6 +37,8 @@ class Switching:
         self._status = status
         self._one_at_a_time = asyncio.Lock()
         self._standing_by: set[AvatarRun] = set()
+        self._handing_over_to: AvatarRun | None = None
+        succession.on_other_lost = self._other_lost
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -74,6 +76,12 @@ class Switching:
             self._standing_by.discard(run)
             self._runs.let_go(run, "it was not needed")
 
+    def _other_lost(self, run: AvatarRun) -> None:
+        """End a stand-by that was lost; whoever switches to one sees it by itself."""
+        if run in self._standing_by and run is not self._handing_over_to:
+            logger.warning("an avatar that stood by was lost", extra={"provider": run.provider})
+            self.dismiss(run)
+
     async def switch(self, slot: ProviderSlot, *, at_boundary: bool) -> None:
         """Bring an avatar in and give it the word; if that fails, the present one stays.
 
@@ -99,16 +107,18 @@ class Switching:
             AvatarError: It could not be brought in; the present one stays.
         """
         run = await self.prepare(slot)
+        at_boundary = asyncio.create_task(self.switch_to(run, at_boundary=True))
         try:
-            await asyncio.wait_for(
-                self.switch_to(run, at_boundary=True), max(0.0, boundary_until - time.time())
-            )
-        except AvatarNotJoinedError:
-            raise  # it is a TimeoutError too
-        except asyncio.TimeoutError:
+            # Not asyncio.wait_for: it swallows a cancellation that comes with the result (3.11).
+            await asyncio.wait([at_boundary], timeout=max(0.0, boundary_until - time.time()))
+            if at_boundary.done():
+                return at_boundary.result()
+            at_boundary.cancel()
+            await asyncio.wait([at_boundary])
             if run is not self._succession.current:  # it may have got the word just then
                 await self.switch_to(run, at_boundary=False)
         finally:
+            at_boundary.cancel()
             self.dismiss(run)
 
     async def switch_to(self, run: AvatarRun, *, at_boundary: bool) -> None:
@@ -156,12 +166,18 @@ class Switching:
         """One change at a time; nobody is brought in meanwhile in place of one that was lost."""
         async with self._one_at_a_time:
             self._must_run()
-            await self._succession.stop_recovery()
-            try:
+            async with self._succession.changed_by_hand():
                 await change()
-            finally:
-                if not self._closed:
-                    self._succession.resume_recovery()
+
+    async def rest(self, reason: str) -> None:
+        """Let the avatar go until the succession is woken; a change under way comes first.
+
+        Args:
+            reason: Why, in a few words.
+        """
+        async with self._one_at_a_time:
+            if not self._closed:
+                await self._succession.rest(reason)
 
     async def _bring(self, slot: ProviderSlot) -> AvatarRun:
         """Bring one in beside the present one, or in its place where its provider wants that."""
@@ -192,6 +208,7 @@ class Switching:
             await run.until_received()
             await succession.hand_over(run, "switched", at_boundary=at_boundary)
 
+        self._handing_over_to = run
         speaking = asyncio.create_task(hand_over(), name="avatar-hand-over")
         going = asyncio.create_task(run.gone.wait(), name="avatar-hand-over-gone")
         try:
@@ -201,6 +218,7 @@ class Switching:
                 self._runs.let_go(run, "the switch to it was cancelled")
             raise
         finally:
+            self._handing_over_to = None
             # Not waited for: a cancellation of that wait would leave an avatar to nobody.
             for task in (speaking, going):
                 task.cancel()

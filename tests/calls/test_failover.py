@@ -68,7 +68,7 @@ async def test_a_lost_avatar_is_replaced_at_the_next_sentence(
         await asyncio.wait_for(first.wait_for_playout(), 20)
         await avatar.wait_for_join(timeout=30)
         second_identity = avatar.avatar_identity
-        assert second_identity == "mock-avatar-agent-2"
+        assert second_identity.startswith("mock-avatar-agent-")  # each start has its own
         second = stage.agent_session.say("again with a face", audio=sweep(seconds=0.8))
         await asyncio.wait_for(second.wait_for_playout(), 15)
         heard = stage.viewer.heard

@@ -319,3 +319,26 @@ async def test_an_avatar_that_comes_back_speaks_again(stage: CallStage) -> None:
         since = time.monotonic()
         await stage.agent_session.say("hello", audio=tone(seconds=0.5)).wait_for_playout()
         await stage.viewer.until_heard(MOCK, seconds=0.4, since=since)
+
+
+async def test_the_agent_is_heard_while_the_provider_takes_its_time_to_answer(
+    stage: CallStage,
+) -> None:
+    answers = asyncio.Event()
+
+    async def slowly(request: StartRequest, make: Make) -> StartedSession:
+        await answers.wait()
+        return make()
+
+    await stage.start_agent()
+    with registered(ScriptedProvider(on_start=slowly)):
+        avatar = AvatarSession("scripted", policy=AvatarPolicy(join_timeout=0.5))
+        starting = asyncio.create_task(start(avatar, stage))
+        said = stage.agent_session.say("are you there?", audio=tone(seconds=0.5))
+        await asyncio.wait_for(said.wait_for_playout(), 20)
+        heard = stage.viewer.heard["agent"]
+        await stage.viewer.until(lambda: bool(heard.loud_times()), timeout=15)
+        assert not starting.done()
+        answers.set()
+        await starting
+        await avatar.aclose()

@@ -145,6 +145,7 @@ async def test_where_a_second_session_is_refused_the_voice_speaks_in_between(
         assert states == ["voice_only", "live"]
         assert avatar.avatar_identity not in (FIRST, "")
         await asyncio.wait_for(handle.wait_for_playout(), 20)
+        await stage.viewer.until_silent(avatar.avatar_identity)
         heard = stage.viewer.heard
         both = read_sweep(
             heard[FIRST].samples, heard["agent"].samples, heard[avatar.avatar_identity].samples

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +25,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 
 from avatar_core import (
+    AvatarPolicy,
     AvatarSession,
     Discard,
     ProviderError,
@@ -37,6 +40,8 @@ from avatar_core import (
     unregister_provider,
 )
 from avatar_core.contract.models import EndRequest, StartRequest
+from avatar_core.session import recovery
+from avatar_core.session.room_audience import RoomAudience
 from avatar_core.testing.call_footprint import own_tasks
 
 T = TypeVar("T")
@@ -93,6 +98,10 @@ class AvatarSessionMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.cloud = Cloud(f"cloud{next(_numbers)}")
+        # Somebody is in the room that is none, and a loss is got over quickly.
+        self.patched = ExitStack()
+        self.patched.enter_context(patch.object(RoomAudience, "present", True))
+        self.patched.enter_context(patch.object(recovery, "FIRST_PAUSE", 0.001))
         register_provider(self.cloud, name=self.cloud.name)
         self.expected = "idle"
         self.speaks = ""
@@ -117,7 +126,7 @@ class AvatarSessionMachine(RuleBasedStateMachine):
                 vad=None, turn_handling={"turn_detection": None}
             )
             self.room = rtc.Room()
-            self.avatar = AvatarSession(self.cloud.name)
+            self.avatar = AvatarSession(self.cloud.name, policy=AvatarPolicy(max_recoveries=1000))
             self.failing = AvatarSession(self.cloud.name, fails=True)
 
         self.run(make())
@@ -187,6 +196,51 @@ class AvatarSessionMachine(RuleBasedStateMachine):
         self.run(both())
         self.speaks = self.avatar.session_id or ""
 
+    @precondition(lambda self: self.expected == "live")
+    @rule(
+        during=st.sampled_from(["nothing", "a switch", "a failing switch", "a cancelled switch"]),
+        turns=st.integers(0, 12),
+        losses=st.integers(1, 3),
+    )
+    def lose(self, during: str, turns: int, losses: int) -> None:
+        async def lose() -> None:
+            change = self._change_by_hand(during)
+            for _ in range(losses):
+                await self._lose_after(turns)
+            if change is not None:
+                if during == "a cancelled switch":
+                    change.cancel()
+                await asyncio.wait([change])
+
+        self.run(lose())
+        self.speaks = self.avatar.session_id or ""
+        assert self.speaks
+        self.waiting &= self.cloud.live
+
+    @precondition(lambda self: self.expected == "live")
+    @rule(turns=st.integers(0, 30))
+    def lose_while_it_closes(self, turns: int) -> None:
+        async def lose() -> None:
+            close = asyncio.create_task(self.avatar.aclose())
+            await self._lose_after(turns)
+            await close
+
+        self.run(lose())
+        self.expected, self.speaks = "closed", ""
+        self.waiting.clear()
+
+    def _change_by_hand(self, what: str) -> asyncio.Task[None] | None:
+        if what == "nothing":
+            return None
+        fails = what == "a failing switch"
+        return asyncio.create_task(self.avatar.switch(self.cloud.name, fails=fails))
+
+    async def _lose_after(self, turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if (current := self.avatar._current) is not None:
+            current._unreachable(ConnectionError("the avatar has hung up"))
+
     @rule(by=st.sampled_from(["aclose", "twice", "in a switch"]))
     def close(self, by: str) -> None:
         async def close() -> None:
@@ -224,6 +278,7 @@ class AvatarSessionMachine(RuleBasedStateMachine):
             self.run(self.agent.aclose())
         assert self.cloud.live == set()
         unregister_provider(self.cloud.name)
+        self.patched.close()
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
