@@ -147,8 +147,8 @@ class Reapers:
 def reap_once(request: ReapRequest) -> int:
     """Look, ask unless told not to, and end.
 
-    What killed processes of this host have left is ended before anything else is looked at: it
-    costs money, and nobody has to be asked whether it is needed.
+    What killed processes of this host have left is looked at before anything else: it costs money,
+    and nobody needs it any more.
 
     Args:
         request: What to do.
