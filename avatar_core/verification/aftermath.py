@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from avatar_core.contract.errors import AvatarError
 from avatar_core.contract.models import Finding, ListedSession
 from avatar_core.operations.account import ProviderAccount, open_accounts
+from avatar_core.contract.sessions import SessionUsage
 from avatar_core.verification.ledger import Entry, Ledger
 from avatar_core.verification.target import Target
 
 REASON = "the verification is over"
 LIST_SECONDS = 15.0
 """How long a session that was ended may go on being listed: some vendors take their time."""
+
+USAGE_SECONDS = 10.0
+"""How long a bill may take to be final; what is said by then is shown."""
 
 _LOOK_SECONDS = 0.5
 
@@ -26,10 +30,12 @@ class Aftermath:
 
     Args:
         listed: What lives at the provider; None where it cannot tell.
+        usage: What it says that it bills, by session id; of those of which it tells.
         troubles: What could not be ended or asked, in words.
     """
 
     listed: tuple[ListedSession, ...] | None
+    usage: Mapping[str, SessionUsage]
     troubles: tuple[str, ...]
 
     def living(self, ledger: Ledger) -> list[ListedSession]:
@@ -86,7 +92,12 @@ async def _clean_up(target: Target, ledger: Ledger) -> Aftermath:
                 listed = await _listed(account, ledger)
             except AvatarError as exc:
                 troubles.append(f"what lives at the provider is not known: {exc}")
-    return Aftermath(listed=listed, troubles=tuple(troubles))
+        usage: dict[str, SessionUsage] = {}
+        try:
+            await _ask_usage(account, ledger, usage)
+        except AvatarError as exc:
+            troubles.append(f"what the provider bills is not known: {exc}")
+    return Aftermath(listed=listed, usage=usage, troubles=tuple(troubles))
 
 
 async def _end(account: ProviderAccount, entry: Entry, ledger: Ledger) -> str | None:
@@ -114,7 +125,28 @@ async def _listed(account: ProviderAccount, ledger: Ledger) -> tuple[ListedSessi
     deadline = time.monotonic() + LIST_SECONDS
     while True:
         listed: Sequence[ListedSession] = await account.list_sessions()
-        found = Aftermath(listed=tuple(listed), troubles=())
+        found = Aftermath(listed=tuple(listed), usage={}, troubles=())
         if not found.living(ledger) or time.monotonic() >= deadline:
             return tuple(listed)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _ask_usage(
+    account: ProviderAccount, ledger: Ledger, usage: dict[str, SessionUsage]
+) -> None:
+    """Ask what each session is billed, until that is final."""
+    if not account.can_tell_usage:
+        return
+    open_ = {each.session_id: each for each in ledger.entries if each.session_id is not None}
+    deadline = time.monotonic() + USAGE_SECONDS
+    while True:
+        for session_id, entry in list(open_.items()):
+            assert entry.session is not None
+            told = await account.usage(entry.session, room=entry.request.room)
+            if told is not None:
+                usage[session_id] = told
+                if told.final:
+                    del open_[session_id]
+        if not open_ or time.monotonic() >= deadline:
+            return
         await asyncio.sleep(_LOOK_SECONDS)

@@ -49,11 +49,15 @@ def tell_cost(
     tell(
         f"Length: at most {_count(plan.minutes, 'minute')}, for"
         f" {_count(len(plan.clauses), 'clause')}: {', '.join(each.id for each in plan.clauses)}."
+        " A clause ends as soon as it is proved: without failures it takes a fraction of that."
     )
     calls = f"at {server.url}" if server is not None else "on a LiveKit server on this machine"
     tell(f"Calls: {calls}.")
+    by_reason: dict[str, list[str]] = {}
     for name, reason in plan.left_out.items():
-        tell(f"Left out: {name}: {reason}.")
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        tell(f"Left out: {', '.join(names)}: {reason}.")
 
 
 def tell_findings(tell: Tell, findings: tuple[Finding, ...]) -> None:
@@ -97,7 +101,6 @@ def tell_end(
     plan: Plan,
     ledger: Ledger,
     aftermath: Aftermath | None,
-    billed: Mapping[str, float],
 ) -> None:
     """Say what it came to.
 
@@ -107,8 +110,8 @@ def tell_end(
         plan: What was to be done.
         ledger: What was created.
         aftermath: What is left; None if that could not be found out.
-        billed: Seconds that the vendor says it bills, by session id.
     """
+    billed = _billed(aftermath)
     for entry in ledger.entries:
         tell(f"Session {_entry(entry, billed)}")
     total = sum(each.seconds for each in ledger.entries)
@@ -137,7 +140,6 @@ def report_json(
     plan: Plan,
     ledger: Ledger,
     aftermath: Aftermath | None,
-    billed: Mapping[str, float],
 ) -> dict[str, Any]:
     """Return the same for JSON; keys are added over time, never removed.
 
@@ -147,10 +149,10 @@ def report_json(
         plan: As in ``tell_end``.
         ledger: As in ``tell_end``.
         aftermath: As in ``tell_end``.
-        billed: As in ``tell_end``.
     """
     verdicts = outcome.verdicts if outcome is not None else ()
     listed = aftermath.listed if aftermath is not None else None
+    billed = _billed(aftermath)
     return {
         "provider": target.name,
         "service": target.service,
@@ -188,6 +190,11 @@ def report_json(
 
 
 _STOPPED = {"interrupted": "it was interrupted", "refused": "the key is refused"}
+
+
+def _billed(aftermath: Aftermath | None) -> dict[str, float]:
+    usage = aftermath.usage if aftermath is not None else {}
+    return {session_id: each.billed_seconds for session_id, each in usage.items()}
 
 
 def _entry(entry: Entry, billed: Mapping[str, float]) -> str:

@@ -85,6 +85,7 @@ def run_clauses(plan: Plan, *, ledger: Ledger, tell: Callable[[Verdict], None]) 
                 *("-c", os.devnull, "--rootdir", str(Path(suite.__file__).parent)),
                 *("--noconftest", "-p", "no:cacheprovider", "-p", "no:unraisableexception"),
                 *("--tb", "short", "--import-mode", "prepend"),
+                *("-o", "asyncio_default_fixture_loop_scope=function"),
                 *(word for plugin in _PLUGINS for word in ("-p", plugin)),
                 suite.__file__,
             ],

@@ -59,7 +59,6 @@ class Verification:
     ledger: Ledger = field(init=False)
     outcome: Outcome | None = field(default=None, init=False)
     aftermath: Aftermath | None = field(default=None, init=False)
-    billed: dict[str, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Open the ledger."""
@@ -106,9 +105,7 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """Return what came of it, for JSON."""
-        return report_json(
-            self.target, self.outcome, self.plan, self.ledger, self.aftermath, self.billed
-        )
+        return report_json(self.target, self.outcome, self.plan, self.ledger, self.aftermath)
 
     def _run_clauses(self, server: LiveKitServer | ServerAtUrl) -> None:
         begin(
@@ -133,7 +130,7 @@ class Verification:
                 self.aftermath = clean_up(self.target, self.ledger)
             except KeyboardInterrupt as exc:
                 impatient = exc  # who wants no more has to know what is left
-        tell_end(self.tell, self.outcome, self.plan, self.ledger, self.aftermath, self.billed)
+        tell_end(self.tell, self.outcome, self.plan, self.ledger, self.aftermath)
         if self.record is not None and self.outcome is not None and self.outcome.stopped is None:
             entry = entry_of(self.target, self.outcome.verdicts, self.plan.left_out)
             write_record(self.record, self.target.name, entry)
