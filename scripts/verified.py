@@ -17,9 +17,10 @@ INTRODUCTION = """\
 # Verified providers
 
 Doubles of a vendor's cloud prove what we know of it, and not what it does. This table says when
-each provider of this repository was last held to the [clauses of the contract](conformance.md#clauses)
-against the vendor's real service, by `avatar verify`, and with what result. Everything else that is
-said of a provider here was measured against an emulator or a double on one machine.
+each provider of this repository was last held to the
+[clauses of the contract](conformance.md#clauses) against the vendor's real service, by
+`avatar verify`, and with what result. Everything else that is said of a provider here was measured
+against an emulator or a double on one machine.
 """
 
 CLOSING = """\

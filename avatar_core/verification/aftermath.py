@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from avatar_core.contract.errors import AvatarError
 from avatar_core.contract.models import Finding, ListedSession
-from avatar_core.operations.account import ProviderAccount, open_accounts
 from avatar_core.contract.sessions import SessionUsage
+from avatar_core.operations.account import ProviderAccount, open_accounts
 from avatar_core.verification.ledger import Entry, Ledger
 from avatar_core.verification.target import Target
 
