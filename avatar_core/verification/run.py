@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,6 @@ def run_clauses(plan: Plan, *, ledger: Ledger, tell: Callable[[Verdict], None]) 
     watching = _Watching(plan, tell)
     said = io.StringIO()
     with _environment(), _terminated_like_interrupted(), contextlib.redirect_stdout(said):
-        pytest.register_assert_rewrite("avatar_core.testing.conformance")
         code = pytest.main(
             [
                 *("-c", os.devnull, "--rootdir", str(Path(suite.__file__).parent)),
@@ -158,7 +158,9 @@ def _words(error: BaseException) -> str:
     text = str(error).strip()
     first = " ".join(text.splitlines()[0].split()) if text else ""
     if isinstance(error, AssertionError):
-        return first or "a check failed"
+        # The clauses are imported before pytest could put values into such a check.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return first or f"this does not hold: {last.line}"
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
