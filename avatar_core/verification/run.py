@@ -19,7 +19,6 @@ from avatar_core.contract.errors import AvatarError, ProviderAuthError
 from avatar_core.testing.conformance import Clause
 from avatar_core.testing.conformance.clauses import clause_of
 from avatar_core.verification import suite
-from avatar_core.verification.ledger import Ledger
 from avatar_core.verification.plan import Plan
 
 # Nothing of the folder that the command is run in: no configuration, no plugin that is installed.
@@ -64,14 +63,13 @@ class Outcome:
     stopped: Literal["interrupted", "refused"] | None
 
 
-def run_clauses(plan: Plan, *, ledger: Ledger, tell: Callable[[Verdict], None]) -> Outcome:
+def run_clauses(plan: Plan, *, tell: Callable[[Verdict], None]) -> Outcome:
     """Run what is planned; ``suite.begin`` has been called.
 
     Ctrl-C and SIGTERM end the clause under way, with what it has started.
 
     Args:
         plan: The clauses.
-        ledger: Where their sessions are written down.
         tell: Given each verdict.
 
     Raises:
@@ -159,8 +157,8 @@ def _words(error: BaseException) -> str:
     first = " ".join(text.splitlines()[0].split()) if text else ""
     if isinstance(error, AssertionError):
         # The clauses are imported before pytest could put values into such a check.
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return first or f"this does not hold: {last.line}"
+        places = traceback.extract_tb(error.__traceback__)
+        return first or f"this does not hold: {places[-1].line if places else 'a check'}"
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 

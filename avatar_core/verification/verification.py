@@ -115,7 +115,7 @@ class Verification:
             server=server,
             starts_per_minute=self.starts_per_minute,
         )
-        self.outcome = run_clauses(self.plan, ledger=self.ledger, tell=self._tell_verdict)
+        self.outcome = run_clauses(self.plan, tell=self._tell_verdict)
         if self.outcome.stopped == "interrupted":
             self.tell("Interrupted: what was started is ended now.")
 

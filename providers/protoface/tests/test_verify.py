@@ -12,6 +12,7 @@ import pytest
 
 from avatar_core.discovery.entry_points import PROVIDER_GROUP
 from avatar_core.livekit_server import LiveKitServer
+from avatar_provider_protoface.emulator.faults import Fault
 from avatar_provider_protoface.emulator.in_thread import EmulatorInThread
 from avatar_provider_protoface.emulator.settings import DEFAULT_KEY, EmulatorSettings
 from tests.discovery.installed import Site
@@ -135,6 +136,20 @@ async def test_with_a_key_that_is_refused_nothing_is_created(
     assert "Check: error: API key and avatar" in out
     assert "set PROTOFACE_API_KEY" in out
     assert "sk_live_wrong" not in out + err
+    assert emulator.sessions == []
+
+
+async def test_a_key_that_may_not_start_anything_stops_the_run_at_once(
+    emulator: EmulatorInThread, livekit_server: LiveKitServer
+) -> None:
+    error = {"type": "authentication", "code": "api_key.unknown", "message": "No such key."}
+    emulator.fail_next(Fault(on="create", status=401, body={"error": error}, times=9))
+    chosen = ("--only", "starts", "--only", "joins", "--yes")
+    async with verify(emulator, livekit_server, *chosen) as command:
+        code, out, err = await command.finished()
+    assert code == 1, (out, err)
+    assert re.search(r"^FAILED  starts .*\n +ProviderAuthError: ", out, re.MULTILINE)
+    assert "0 passed, 1 failed, 17 left out, 1 not reached (the key is refused)." in out
     assert emulator.sessions == []
 
 
