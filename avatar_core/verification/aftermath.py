@@ -117,7 +117,7 @@ async def _end(account: ProviderAccount, entry: Entry, ledger: Ledger) -> str | 
         await account.end_started(entry.session, room=entry.request.room, reason=REASON)
     except AvatarError as exc:
         return f"{name} is not ended, and may be billed: {exc}"
-    ledger.note_end(entry.session)
+    ledger.note_end(entry.session, room=entry.request.room)
     return None
 
 

@@ -18,6 +18,7 @@ from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import (
     EndRequest,
     RecoverRequest,
+    RoomAddress,
     StartedSession,
     StartRequest,
 )
@@ -102,18 +103,25 @@ class Ledger:
             if entry is not None:
                 self._started(entry, call)
             elif call.error is None and isinstance(call.request, EndRequest):
-                self.note_end(call.request.session)
+                self.note_end(call.request.session, room=call.request.room)
             elif call.error is None and isinstance(call.request, RecoverRequest):
                 self._recovered(call.request, call.result)
 
-    def note_end(self, session: StartedSession) -> None:
+    def note_end(self, session: StartedSession, *, room: RoomAddress | None) -> None:
         """Note that the end of a session was acknowledged.
 
         Args:
             session: Which.
+            room: The room it was in.
         """
         for entry in self.unended:
-            if entry.session is not None and _are_one(entry.session, session):
+            if entry.session is None:
+                continue
+            if session.session_id is not None or entry.session.session_id is not None:
+                is_it = entry.session.session_id == session.session_id
+            else:  # it has no id, but nobody is twice in one room
+                is_it = (entry.session.identities, entry.request.room) == (session.identities, room)
+            if is_it:
                 entry.ended = time.time()
 
     def _begin(self, request: object) -> Entry:
@@ -147,9 +155,3 @@ class Ledger:
                 entry.session = found
             elif found is None and entry.session is None:
                 entry.ended = time.time()
-
-
-def _are_one(one: StartedSession, other: StartedSession) -> bool:
-    if one.session_id is not None or other.session_id is not None:
-        return one.session_id == other.session_id
-    return one is other or one.identities == other.identities

@@ -32,7 +32,6 @@ from avatar_core.verification.ledger import Ledger
 from tests.operations.acme import RecoveringAcme
 
 KEY = "sk-acme-5c1f77"
-ROOM = RoomAddress(url="wss://lk.example", name="blue", agent_identity="agent")
 
 
 class CloudOptions(ProviderOptions):
@@ -50,6 +49,8 @@ class Cloud(RecoveringAcme):
         super().__init__("cloud")
         self.raises: list[BaseException] = []
         """What the next starts raise, after they have made a session."""
+        self.names = True
+        """Whether its sessions have ids."""
         self.bills: list[SessionUsage | None] = []
         self.findings: list[Finding] = []
 
@@ -71,7 +72,16 @@ class Cloud(RecoveringAcme):
         self.add(session_id)
         if self.raises:
             raise self.raises.pop(0)
-        return StartedSession(session_id=session_id, identities=("face",), audio=Discard())
+        return StartedSession(
+            session_id=session_id if self.names else None,
+            identities=("face",),
+            audio=Discard(),
+        )
+
+    @hookimpl
+    async def end_session(self, request: EndRequest) -> None:
+        if self.names:
+            await super().end_session(request)
 
     @hookimpl
     async def session_usage(self, request: SessionRequest) -> SessionUsage | None:
@@ -87,10 +97,12 @@ class Caller:
 
     Args:
         ledger: Who looks on.
+        room: Name of the call's room.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, room: str = "blue") -> None:
         self._ledger = ledger
+        self._room = RoomAddress(url="wss://lk.example", name=room, agent_identity="agent")
         self._count = 0
 
     async def start(self, *, key: str = KEY) -> StartedSession:
@@ -98,7 +110,7 @@ class Caller:
         self._count += 1
         request = StartRequest(
             **_common(key),
-            room=ROOM,
+            room=self._room,
             identity="face",
             name="Face",
             attributes={},
@@ -113,14 +125,15 @@ class Caller:
     async def end(self, session: StartedSession) -> None:
         """End a session."""
         await self._call(
-            "end_session", EndRequest(**_common(KEY), room=ROOM, session=session, reason="over")
+            "end_session",
+            EndRequest(**_common(KEY), room=self._room, session=session, reason="over"),
         )
 
     async def recover(self, idempotency_key: str) -> StartedSession | None:
         """Look for what a start has made."""
         request = RecoverRequest(
             **_common(KEY),
-            room=ROOM,
+            room=self._room,
             identity="face",
             idempotency_key=idempotency_key,
             error=RuntimeError("lost"),

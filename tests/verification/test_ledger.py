@@ -116,3 +116,18 @@ def test_what_is_not_ended_or_not_told_is_said(
     found = clean_up(target, ledger)
     assert found.listed is None and ledger.unended == []
     assert found.troubles[0].startswith("what lives at the provider is not known: cloud: down")
+
+
+async def test_of_two_sessions_without_an_id_only_the_one_that_was_ended_is_over(
+    cloud: Cloud, ledger: Ledger
+) -> None:
+    cloud.names = False
+    ledger.allow(2, clause="two-at-once")
+    one, other = Caller(ledger, room="blue"), Caller(ledger, room="red")
+    first, second = await one.start(), await other.start()
+    assert first.session_id is None and first == second
+    await one.end(first)
+    (left,) = ledger.unended
+    assert left.request.room is not None and left.request.room.name == "red"
+    await other.end(second)
+    assert ledger.unended == []
