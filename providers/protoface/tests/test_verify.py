@@ -20,6 +20,9 @@ from tests.discovery.installed import Site
 from .calling_stage import eventually
 from .child_commands import ChildCommand, avatar_command
 
+CALLS_SECONDS = 150.0
+"""Within which a few clauses are over; generous, for the machine may be busy."""
+
 SETTINGS = EmulatorSettings(starts_per_minute=None, claim_seconds=0.0, size=64, fps=10.0)
 
 STRICT = """
@@ -78,23 +81,23 @@ async def test_a_good_run_costs_no_more_than_was_said_first_and_leaves_nothing(
 ) -> None:
     record = tmp_path / "verified.json"
     record.write_text('{"other": null}', encoding="utf-8")
-    clauses = ("starts", "ends", "wrong-key", "two-at-once", "secrets", "cancelled")
+    clauses = ("starts", "ends", "wrong-key", "two-at-once", "cancelled")
     chosen = [word for clause in clauses for word in ("--only", clause)]
     more = ("--cancellations", "2", "--record", str(record), "--yes", "--json")
     async with verify(emulator, livekit_server, *chosen, "--only", "slow", *more) as command:
-        code, out, err = await command.finished()
+        code, out, err = await command.finished(seconds=CALLS_SECONDS)
     assert code == 0, (out, err)
 
     told = json.loads(out)
     passed = [each["id"] for each in told["clauses"] if each["passed"]]
     assert sorted(passed) == sorted(clauses)
     assert told["left_out"]["slow"].startswith("it takes an API that fails on purpose")
-    # One each, one of wrong-key not at all, two of two-at-once, two cancelled ones.
-    assert told["announced"]["sessions"] == 8
+    # One each, none of wrong-key, two of two-at-once, and two that are cancelled.
+    assert told["announced"]["sessions"] == 7
     assert {each["id"] for each in told["sessions"]} == {each.id for each in emulator.sessions}
-    assert len(emulator.sessions) <= 8
+    assert len(emulator.sessions) <= 7
     lines = err.splitlines()
-    assert lines[1].startswith("Cost: creates at most 8 sessions, which run for at most")
+    assert lines[1].startswith("Cost: creates at most 7 sessions, which run for at most")
     assert lines[2].startswith("Length: at most")
     first = min(number for number, line in enumerate(lines) if line.startswith("ok  "))
     assert first > 2
@@ -120,7 +123,7 @@ async def test_nothing_is_asked_of_the_service_before_somebody_agreed(
     emulator: EmulatorInThread, livekit_server: LiveKitServer
 ) -> None:
     async with verify(emulator, livekit_server) as command:
-        code, out, err = await command.finished()
+        code, out, err = await command.finished(seconds=CALLS_SECONDS)
     assert code == 2
     assert re.search(r"^Cost: creates at most \d+ sessions", out, re.MULTILINE)
     assert "nobody is at a terminal to agree; give --yes" in err
@@ -131,7 +134,7 @@ async def test_with_a_key_that_is_refused_nothing_is_created(
     emulator: EmulatorInThread, livekit_server: LiveKitServer
 ) -> None:
     async with verify(emulator, livekit_server, "--yes", key="sk_live_wrong") as command:
-        code, out, err = await command.finished()
+        code, out, err = await command.finished(seconds=CALLS_SECONDS)
     assert code == 2, (out, err)
     assert "Check: error: API key and avatar" in out
     assert "set PROTOFACE_API_KEY" in out
@@ -146,7 +149,7 @@ async def test_a_key_that_may_not_start_anything_stops_the_run_at_once(
     emulator.fail_next(Fault(on="create", status=401, body={"error": error}, times=9))
     chosen = ("--only", "starts", "--only", "joins", "--yes")
     async with verify(emulator, livekit_server, *chosen) as command:
-        code, out, err = await command.finished()
+        code, out, err = await command.finished(seconds=CALLS_SECONDS)
     assert code == 1, (out, err)
     assert re.search(r"^FAILED  starts .*\n +ProviderAuthError: ", out, re.MULTILINE)
     assert "0 passed, 1 failed, 17 left out, 1 not reached (the key is refused)." in out
@@ -164,7 +167,7 @@ async def test_a_broken_provider_fails_at_the_clause_that_it_breaks_and_is_told_
     chosen = ("--only", "ends", "--only", "ends-twice", "--yes")
     running = verify(emulator, livekit_server, *chosen, provider="strict", path=tmp_path)
     async with running as command:
-        code, out, err = await command.finished()
+        code, out, err = await command.finished(seconds=CALLS_SECONDS)
     assert code == 1, (out, err)
     lines = out.splitlines()
     assert [line.split()[:2] for line in lines if line.startswith(("ok", "FAILED"))] == [
@@ -186,7 +189,7 @@ async def test_ctrl_c_ends_what_was_started(
             lambda: [each.status for each in emulator.sessions] == ["running"], timeout=60
         )
         command.interrupt()
-        code, out, err = await command.finished()
+        code, out, err = await command.finished(seconds=CALLS_SECONDS)
     assert code == 130, (out, err)
     assert emulator.unended == []
     (session,) = emulator.sessions
