@@ -206,8 +206,10 @@ def _entry(entry: Entry, billed: Mapping[str, float]) -> str:
 
 
 def _living(ledger: Ledger, aftermath: Aftermath | None) -> str:
+    if aftermath is None and not ledger.entries:
+        return "Nothing was created."
     if aftermath is None or aftermath.listed is None:
-        return "What still lives at the vendor is not known: it tells no sessions here."
+        return "What still lives at the vendor is not known: it did not tell."
     ours = {each.session_id for each in aftermath.living(ledger)}
     if not aftermath.listed:
         return "The vendor lists no living session."

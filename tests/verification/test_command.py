@@ -67,6 +67,17 @@ def test_a_mistake_is_one_line_and_costs_nothing(
     assert cloud.made == {} and KEY not in err
 
 
+def test_a_vendors_cloud_is_not_asked_for_more_starts_than_vendors_allow(avatar: Avatar) -> None:
+    away = ("cloud", "--allow-private-server", "--only", "speaks")
+    assert "creates at most 1 session, 4 a minute at most, which" in avatar(*away)[1]
+    assert "against https://api.acme.example.\n" in avatar(*away)[1]
+    assert "1 session, 9 a minute" in avatar(*away, "--starts-per-minute", "9")[1]
+    assert "1 session, which" in avatar(*away, "--starts-per-minute", "0")[1]
+    here = avatar("cloud", *HERE, "--only", "speaks")[1]
+    assert "1 session, which" in here
+    assert "which is on this machine: no proof about the real service" in here
+
+
 @pytest.mark.parametrize("text", ["[1]", "{", '{"a": 1}'])
 def test_a_file_that_holds_something_else_is_left_as_it_is(
     avatar: Avatar, tmp_path: Path, text: str
