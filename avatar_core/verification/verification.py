@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -94,7 +96,9 @@ class Verification:
             if any(each.level == "error" for each in findings):
                 self.tell("Nothing was created: no call could start now.")
                 return _CANNOT
-            with self._server() as server:
+            # LiveKit prints of a room whose call was cut off, a line a packet; what is to be read
+            # here has been given its stream.
+            with self._server() as server, contextlib.redirect_stdout(io.StringIO()):
                 register_extension(self.ledger, name=_EXTENSION)
                 try:
                     self._run_clauses(server)
