@@ -18,6 +18,9 @@ CALL_SECONDS = 60.0
 CANCELLED_SECONDS = 15.0
 """Longest a start that is cancelled may take, with its end."""
 
+CLEAN_UP_SECONDS = 20.0
+"""Longest a clause that is cut off may take to end what it has started."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
@@ -25,7 +28,7 @@ class Cost:
 
     Args:
         sessions: Sessions that it may create.
-        seconds: How long it may take, its waiting for turns included.
+        seconds: How long it may take until it is cut off, its waiting for turns included.
         session_seconds: How long its sessions may run, all together.
     """
 
@@ -54,7 +57,8 @@ class Plan:
     @property
     def minutes(self) -> int:
         """How long it takes at most."""
-        return math.ceil(sum(each.seconds for each in self.clauses.values()) / 60)
+        whole = sum(each.seconds + CLEAN_UP_SECONDS for each in self.clauses.values())
+        return math.ceil(whole / 60)
 
     @property
     def session_minutes(self) -> int:
@@ -117,10 +121,11 @@ def cost_of(
     sessions = clause.sessions + cancelled
     # Before a start a whole minute may have to pass, and further ones for what one does not hold.
     waits = math.ceil(max(sessions, 1) / starts_per_minute) * 60.0 if starts_per_minute else 0.0
+    whole = running + waits + CLEAN_UP_SECONDS
     return Cost(
         sessions=sessions,
         seconds=running + waits,
-        session_seconds=(running + waits) * clause.at_once if sessions else 0.0,
+        session_seconds=whole * clause.at_once if sessions else 0.0,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from avatar_core.testing.conformance import Clause, ProviderConformance
 from avatar_core.testing.conformance.clauses import clause_of
-from avatar_core.verification.plan import Cost
+from avatar_core.verification.plan import CLEAN_UP_SECONDS, Cost
 
 if TYPE_CHECKING:
     from avatar_core.livekit_server import LiveKitServer
@@ -117,7 +117,7 @@ def _limited(test: Test, cost: Cost, ledger: Ledger) -> Test:
         finally:
             # Also on Ctrl-C: what it has started it ends on its way out.
             work.cancel()
-            await asyncio.wait([work])
+            await asyncio.wait([work], timeout=CLEAN_UP_SECONDS)
             ledger.allow(0, clause=clause.id)
         if not done:
             raise AssertionError(f"it took longer than {cost.seconds:.0f} s")
