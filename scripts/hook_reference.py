@@ -32,6 +32,7 @@ ANSWERS = (
     audio_routes.Sink,
     audio_routes.Discard,
     models.ListedSession,
+    models.SessionUsage,
     models.Finding,
 )
 """What providers make."""

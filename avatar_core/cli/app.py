@@ -43,6 +43,11 @@ _COMMANDS = {
     "demo": _Lazy(
         "avatar_core.cli.demo", "demo", "Record a real call with an avatar as a video.", "demo"
     ),
+    "verify": _Lazy(
+        "avatar_core.verification.command",
+        "verify",
+        "Hold a provider to its contract against its real service.",
+    ),
     "new-provider": _Lazy(
         "avatar_core.cli.new_provider", "new_provider", "Write a new provider's package."
     ),

@@ -44,6 +44,7 @@ HOOKS_BY_VERSION: dict[int, tuple[str, ...]] = {
         "local_stand_in",
         "cli_commands",
     ),
+    2: ("session_usage",),
 }
 """The contract version that brought each hook of a provider; one added later is never required."""
 
@@ -139,6 +140,20 @@ class ProviderHooks:
     @hookspec(firstresult=True)
     def list_sessions(self, request: models.ListSessionsRequest) -> Sequence[models.ListedSession]:
         """List the sessions that live at the provider now, for ``avatar sessions``."""
+        raise AssertionError("a specification is not called")
+
+    @hookspec(firstresult=True)
+    def session_usage(self, request: models.SessionRequest) -> models.SessionUsage | None:
+        """Tell what a session is billed, for ``avatar verify``; it has ended, as a rule.
+
+        Called until it is final, for a few seconds. Nothing may be billed for asking.
+
+        Args:
+            request: The session.
+
+        Returns:
+            What is billed, or None where that is not known, or not known yet.
+        """
         raise AssertionError("a specification is not called")
 
     @hookspec(firstresult=True)

@@ -29,6 +29,7 @@ from avatar_core.contract.sessions import (
     Finding,
     ListedSession,
     RoomAddress,
+    SessionUsage,
     StartedSession,
     WorkerToken,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "RecoverRequest",
     "RoomAddress",
     "SessionRequest",
+    "SessionUsage",
     "StandIn",
     "StartRequest",
     "StartedSession",

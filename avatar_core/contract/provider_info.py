@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from avatar_core.contract.options import ProviderOptions
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Version of the hooks and records here; a provider states the one it was written for."""
 
 OLDEST_CONTRACT_VERSION = 1

@@ -96,6 +96,19 @@ class ListedSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUsage:
+    """What the provider bills for a session.
+
+    Args:
+        billed_seconds: Seconds of it that it bills, as it counts them.
+        final: Whether it will say the same later.
+    """
+
+    billed_seconds: float
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One result of a check.
 

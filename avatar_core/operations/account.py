@@ -27,6 +27,8 @@ from avatar_core.contract.models import (
     ProviderRequest,
     RecoverRequest,
     RoomAddress,
+    SessionRequest,
+    SessionUsage,
     StartedSession,
 )
 from avatar_core.discovery.default import active_extensions
@@ -75,6 +77,11 @@ class ProviderAccount:
         """Whether the provider can tell what a start has made that was cut off."""
         return self._provider.implements("recover_session")
 
+    @property
+    def can_tell_usage(self) -> bool:
+        """Whether the provider can tell what a session is billed."""
+        return self._provider.implements("session_usage")
+
     async def list_sessions(self) -> tuple[ListedSession, ...]:
         """List what lives at the provider now.
 
@@ -97,6 +104,34 @@ class ProviderAccount:
                 provider=self.provider,
             )
         return tuple(found)
+
+    async def usage(
+        self, session: StartedSession, *, room: RoomAddress | None
+    ) -> SessionUsage | None:
+        """Ask what a session is billed.
+
+        Args:
+            session: Which.
+            room: The room it was started for, if known.
+
+        Returns:
+            What the provider says; None where it does not know, or cannot tell at all.
+
+        Raises:
+            ProviderError: It did not answer, or with something else.
+        """
+        if not self.can_tell_usage:
+            return None
+        request = SessionRequest(
+            **self._common(time.monotonic() + ATTEMPT_SECONDS), room=room, session=session
+        )
+        found = await self._call("session_usage", request)
+        if found is not None and not isinstance(found, SessionUsage):
+            raise ProviderInvalidResponseError(
+                "session_usage did not return a SessionUsage; a defect of the provider",
+                provider=self.provider,
+            )
+        return found
 
     async def check(self) -> tuple[Finding, ...]:
         """Ask whether a call could start now; nothing is billed.

@@ -27,6 +27,7 @@ def test_the_hooks_are_those_of_the_contract() -> None:
         "end_session",
         "recover_session",
         "list_sessions",
+        "session_usage",
         "check_provider",
         "prewarm",
         "keep_alive",

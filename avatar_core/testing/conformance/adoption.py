@@ -47,6 +47,12 @@ class Adoption:
     most_cancellations: int = 15
     """Moments of a start at which it is cancelled; the first so many that it has."""
 
+    no_api: str = "its test class gives no `provider_api`"
+    """What is said of the clauses about an API that fails, without ``provider_api``."""
+
+    no_return: str = "its test class gives no `comes_back`"
+    """What is said of the clause about an avatar that comes back, without ``comes_back``."""
+
     @pytest.fixture
     def provider_api(self) -> ScriptedApi | None:
         """The HTTP API that the provider calls; override it to give one.
@@ -71,6 +77,12 @@ class Adoption:
             name: The option.
         """
         return f"wrong-{name}-1d5f0c"
+
+    async def before_start(self) -> None:
+        """Do what has to be done before each start; awaited before, and not within it.
+
+        A service that limits how many sessions are started in a minute can be waited for here.
+        """
 
     @pytest.fixture
     def conformance(

@@ -20,6 +20,7 @@ class Cancelling(Adoption):
     @clause(
         "cancelled",
         "a start that is cancelled, wherever it waits, leaves no session and nobody in the room.",
+        each_cancelled=True,
     )
     async def test_cancelled(self, conformance: Subject) -> None:
         """Cancel it at one moment after the other, until it gets through."""
@@ -45,6 +46,7 @@ class Cancelling(Adoption):
     async def _cancel(
         self, conformance: Subject, stage: CallStage, known: set[Suspension]
     ) -> Suspension | None:
+        await self.before_start()
         # A name for each: the core removes participants by name, and the next end would hide who
         # came late after this one.
         name = f"{conformance.info.avatar_identity}-given-up-{len(known)}"

@@ -21,11 +21,17 @@ class Clause:
         id: Its name, also the anchor on the page.
         sentence: What is promised.
         needs: What a provider must have for it to apply.
+        sessions: How many sessions it makes at the provider at most, where no API is made to fail.
+        at_once: How many of them live at the same time.
+        each_cancelled: And one more for each of the starts that it cancels.
     """
 
     id: str
     sentence: str
     needs: tuple[Need, ...] = ()
+    sessions: int = 1
+    at_once: int = 1
+    each_cancelled: bool = False
 
     @property
     def link(self) -> str:
@@ -45,7 +51,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def clause(
-    id: str, sentence: str, *, needs: tuple[Need, ...] = ()
+    id: str,
+    sentence: str,
+    *,
+    needs: tuple[Need, ...] = (),
+    sessions: int = 1,
+    at_once: int = 1,
+    each_cancelled: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a test the proof of a clause; its name is the clause's.
 
@@ -53,8 +65,18 @@ def clause(
         id: As in ``Clause``.
         sentence: As in ``Clause``.
         needs: As in ``Clause``.
+        sessions: As in ``Clause``.
+        at_once: As in ``Clause``.
+        each_cancelled: As in ``Clause``.
     """
-    made = CLAUSES[id] = Clause(id=id, sentence=sentence, needs=needs)
+    made = CLAUSES[id] = Clause(
+        id=id,
+        sentence=sentence,
+        needs=needs,
+        sessions=sessions,
+        at_once=at_once,
+        each_cancelled=each_cancelled,
+    )
 
     def mark(function: Function) -> Function:
         assert function.__name__ == "test_" + id.replace("-", "_"), function.__name__

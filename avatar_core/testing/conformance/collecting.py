@@ -46,7 +46,7 @@ def lacks(suite: type[Adoption], info: ProviderInfo) -> dict[Need, str]:
     if not info.credentials:
         found["credentials"] = "it declares no credentials"
     if not suite.reaches_an_api():
-        found["http api"] = "its test class gives no `provider_api`"
+        found["http api"] = suite.no_api
     if info.tokens == "none":
         found["token"] = 'it declares tokens="none"'
     if not info.capabilities.explicit_end:
@@ -54,5 +54,5 @@ def lacks(suite: type[Adoption], info: ProviderInfo) -> dict[Need, str]:
     if info.capabilities.concurrent_sessions == 1:
         found["concurrency"] = "it declares concurrent_sessions=1"
     if suite.comes_back is None:
-        found["coming back"] = "its test class gives no `comes_back`"
+        found["coming back"] = suite.no_return
     return found

@@ -67,6 +67,7 @@ class Ending(Adoption):
     async def test_nothing_left(self, conformance: Subject) -> None:
         """Compare the agent's process before and after a whole call."""
         async with conformance.stage() as stage:
+            await self.before_start()
             before, tasks = footprint(stage), asyncio.all_tasks()
             opened = open_avatar_call(stage, conformance.avatar(), patience=self.patience)
             async with opened as call:

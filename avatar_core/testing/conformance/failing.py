@@ -49,6 +49,7 @@ class Failing(Adoption):
         "wrong-key",
         "a refused key is a ProviderAuthError, whatever the policy, and starts nothing.",
         needs=("credentials",),
+        sessions=0,
     )
     async def test_wrong_key(self, conformance: Subject) -> None:
         """Start with credentials that are refused."""
@@ -62,6 +63,7 @@ class Failing(Adoption):
         "an API that cannot be reached is a ProviderUnavailableError or its like, not a bare"
         " exception.",
         needs=("http api",),
+        sessions=0,
     )
     async def test_api_down(self, conformance: Subject) -> None:
         """Start while every connection breaks."""
@@ -122,6 +124,7 @@ async def failed_start(
             await asyncio.to_thread(api.heal)
 
     conformance.recorder.after["start_session"] = heal
+    await conformance.suite.before_start()
     limit = conformance.suite.api_fails_within
     policy = AvatarPolicy(on_failure=on_failure, start_timeout=limit)
     avatar = conformance.avatar(policy=policy, connect=QUICK, **other)

@@ -38,6 +38,7 @@ class Keeping(Adoption):
         read: dict[str, str] = {}
         with _log() as log:
             async with conformance.stage() as stage:
+                await self.before_start()
                 avatar = conformance.avatar()
                 opened = open_avatar_call(stage, avatar, patience=self.patience)
                 async with opened as call:

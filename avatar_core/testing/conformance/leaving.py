@@ -23,6 +23,8 @@ class Leaving(Adoption):
         "two calls at once have an avatar each, which says its own agent's words and goes on when"
         " the other ends.",
         needs=("concurrency",),
+        sessions=2,
+        at_once=2,
     )
     async def test_two_at_once(self, conformance: Subject) -> None:
         """Speak in two rooms, end one, and speak on in the other."""
@@ -41,6 +43,8 @@ class Leaving(Adoption):
         "an avatar that is thrown out of the room is replaced by another session, and its own is"
         " ended.",
         needs=("concurrency",),
+        sessions=2,
+        at_once=2,
     )
     async def test_replaced(self, conformance: Subject) -> None:
         """Take it out of the room and wait for another."""

@@ -116,6 +116,7 @@ class Subject:
             other: Options that differ.
         """
         async with self.stage() as stage:
+            await self.suite.before_start()
             opened = open_avatar_call(
                 stage, self.avatar(**other), join=join, patience=self.suite.patience
             )
@@ -128,6 +129,7 @@ class Subject:
         Args:
             stage: The room, with its agent.
         """
+        await self.suite.before_start()
         avatar = self.avatar()
         async with open_avatar_call(stage, avatar, patience=self.suite.patience):
             pass

@@ -82,6 +82,12 @@ class Transport(_Tolerant):
     worker_identity: str | None = None
 
 
+class Usage(_Tolerant):
+    """What a session is billed; it lags behind while the session runs."""
+
+    billable_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
 class Session(_Tolerant):
     """A session; only its id is sure to be there."""
 
@@ -93,6 +99,7 @@ class Session(_Tolerant):
     created_at: Moment | None = None
     failure: Failure | None = None
     transport: Transport = Transport()
+    usage: Usage = Usage()
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -18,6 +18,8 @@ from avatar_core.contract.models import (
     PrewarmRequest,
     ProviderInfo,
     RecoverRequest,
+    SessionRequest,
+    SessionUsage,
     StandIn,
     StartedSession,
     StartRequest,
@@ -85,6 +87,14 @@ async def list_sessions(request: ListSessionsRequest) -> Sequence[ListedSession]
     from avatar_provider_protoface import sessions
 
     return await sessions.listed(request)
+
+
+@hookimpl
+async def session_usage(request: SessionRequest) -> SessionUsage | None:
+    """Tell what a session is billed."""
+    from avatar_provider_protoface import sessions
+
+    return await sessions.usage(request)
 
 
 @hookimpl

@@ -19,6 +19,8 @@ from avatar_core.contract.models import (
     ListedSession,
     ListSessionsRequest,
     RecoverRequest,
+    SessionRequest,
+    SessionUsage,
     StartedSession,
     StartRequest,
 )
@@ -129,6 +131,22 @@ async def listed(request: ListSessionsRequest) -> Sequence[ListedSession]:
     """List the sessions of the API key's account that are not over."""
     api = protoface_api(request)
     return [_listed(session) async for session in active_sessions(api, deadline=request.deadline)]
+
+
+async def usage(request: SessionRequest) -> SessionUsage | None:
+    """Tell what a session is billed."""
+    session_id = request.session.session_id
+    if session_id is None:
+        return None
+    found = await protoface_api(request).get(
+        "v1", "sessions", session_id, into=Session, deadline=request.deadline
+    )
+    over = found.status in TERMINAL
+    seconds = found.usage.billable_seconds
+    if seconds is None:
+        # One that no worker took up has none, and is not billed.
+        return SessionUsage(billed_seconds=0.0, final=True) if found.status == "canceled" else None
+    return SessionUsage(billed_seconds=seconds, final=over)
 
 
 def _listed(session: Session) -> ListedSession:

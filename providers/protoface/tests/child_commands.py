@@ -57,13 +57,16 @@ class ChildCommand:
         _, out, err = await self.finished()
         raise AssertionError(f"{words!r} never came on {of}, but: {heard} {out} {err}")
 
-    async def finished(self) -> tuple[int | None, str, str]:
+    async def finished(self, *, seconds: float = SECONDS) -> tuple[int | None, str, str]:
         """Wait until it has come to its end.
+
+        Args:
+            seconds: Within which it has.
 
         Returns:
             Its exit code, and what nobody has read yet of stdout and stderr.
         """
-        out, err = await asyncio.wait_for(self._process.communicate(), SECONDS)
+        out, err = await asyncio.wait_for(self._process.communicate(), seconds)
         return self._process.returncode, out.decode(), err.decode()
 
     def interrupt(self) -> None:

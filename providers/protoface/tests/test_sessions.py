@@ -16,6 +16,8 @@ from avatar_core.contract.models import (
     ListedSession,
     ListSessionsRequest,
     PrewarmRequest,
+    SessionRequest,
+    SessionUsage,
     StartedSession,
 )
 from avatar_provider_protoface.emulator.faults import Fault
@@ -289,3 +291,40 @@ async def test_prewarming_asks_for_nothing_that_costs() -> None:
     async with starting() as starter:
         await starter.slot.call("prewarm", PrewarmRequest(**common(starter)))
         assert [seen.path for seen in starter.emulator.requests] == ["/v1/status"]
+
+
+async def usage(starter: Starter, session: StartedSession) -> SessionUsage | None:
+    request = SessionRequest(**common(starter), room=None, session=session)
+    found: SessionUsage | None = await starter.slot.call("session_usage", request)
+    return found
+
+
+async def test_what_a_session_is_billed_is_final_once_it_is_over() -> None:
+    async with starting() as starter:
+        running = await starter.start()
+        await starter.end(running)
+        (record,) = starter.emulator.sessions
+        told = await usage(starter, running.session)
+        billed = float(int(record.seconds(now=time.time())))
+        assert told == SessionUsage(billed_seconds=billed, final=True)
+        nameless = dataclasses.replace(running.session, session_id=None)
+        assert await usage(starter, nameless) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"status": "running", "usage": {"billable_seconds": 3}}, SessionUsage(billed_seconds=3)),
+        ({"status": "canceled"}, SessionUsage(billed_seconds=0, final=True)),
+        ({"status": "ended"}, None),
+        ({"status": "ended", "usage": "soon"}, None),
+        ({"status": "ended", "usage": {"billable_seconds": -1}}, None),
+    ],
+)
+async def test_what_is_not_billed_yet_is_not_taken_for_nothing(
+    answer: dict[str, Any], told: SessionUsage | None
+) -> None:
+    async with starting() as starter:
+        starter.emulator.faults.add(Fault(on="get", status=200, body={"id": "sess_1", **answer}))
+        session = StartedSession(session_id="sess_1", identities=(), audio=Discard())
+        assert await usage(starter, session) == told

@@ -17,7 +17,7 @@ def describe_provider() -> ProviderInfo:
     return ProviderInfo(
         name="vendorname",
         title="Vendorname",
-        contract_version=1,
+        contract_version=2,
         options=Options,
         # YOUR SERVICE: remote=True once the avatar runs on its machines and not on this one.
         capabilities=Capabilities(remote=False),
