@@ -1,7 +1,9 @@
 """The code blocks of the project's Markdown, each with the way in which it is run.
 
 A block says how by a comment on the line before its fence: ``<!-- run: KIND ARGUMENT -->``.
-Without one its language decides. CONTRIBUTING.md explains it to those who write documentation.
+Without one its language decides. A page with the line ``<!-- run-in-order -->`` builds something:
+its blocks are run one after the other in one folder. CONTRIBUTING.md explains it to those who write
+documentation.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<ticks>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 _MARKER = re.compile(r"^\s*<!--\s*run:\s*(?P<words>.*?)\s*-->\s*$")
+_IN_ORDER = re.compile(r"^<!--\s*run-in-order\s*-->$", re.MULTILINE)
 _BY_LANGUAGE = {
     "json": "parse",
     "python": "script",
@@ -105,12 +108,30 @@ def blocks_of(text: str, *, path: str) -> list[Block]:
     return found
 
 
+def is_in_order(text: str) -> bool:
+    """Tell whether a Markdown text builds something, one block on the other."""
+    return _IN_ORDER.search(text) is not None
+
+
 def all_blocks() -> list[Block]:
-    """Return the blocks of all documents."""
+    """Return the blocks that stand for themselves, of all documents."""
     return [
-        block
-        for path in documents()
-        for block in blocks_of(
-            path.read_text(encoding="utf-8"), path=path.relative_to(ROOT).as_posix()
-        )
+        block for path in documents() if not is_in_order(_text(path)) for block in _blocks(path)
     ]
+
+
+def pages_in_order() -> dict[str, list[Block]]:
+    """Return the blocks of each page that builds something, by the page's path from the root."""
+    return {
+        path.relative_to(ROOT).as_posix(): _blocks(path)
+        for path in documents()
+        if is_in_order(_text(path))
+    }
+
+
+def _blocks(path: Path) -> list[Block]:
+    return blocks_of(_text(path), path=path.relative_to(ROOT).as_posix())
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

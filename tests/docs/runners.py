@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -9,10 +10,10 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 import tomli
@@ -20,10 +21,7 @@ import yaml
 
 from tests.docs.blocks import ROOT, Block
 
-if TYPE_CHECKING:
-    from avatar_core.livekit_server import LiveKitServer
-
-_SECONDS = 120
+_SECONDS = 170
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,37 +29,75 @@ class Place:
     """Where a block is run.
 
     Args:
-        folder: An empty folder of its own.
+        folder: An empty folder of its own, or that of a page whose blocks are run in order.
         fixture: Gives a fixture of pytest by its name.
+        in_order: Whether it is such a page's.
+        printed: What the shell blocks that were run here have printed, by their place.
     """
 
     folder: Path
-    fixture: Callable[[str], LiveKitServer]
+    fixture: Callable[[str], Any]
+    in_order: bool = False
+    printed: dict[str, str] = field(default_factory=dict)
 
 
 Runner = Callable[[Block, Place], None]
 
 
 def script(block: Block, place: Place) -> None:
-    """Run Python in a fresh interpreter; arguments name what it needs: ``livekit_server``."""
+    """Run Python in a fresh interpreter; arguments name what it needs, see ``NEEDS``."""
     path = place.folder / "block.py"
     path.write_text(block.code, encoding="utf-8")
     _run([sys.executable, str(path)], block, place)
 
 
 def shell(block: Block, place: Place) -> None:
-    """Run commands in bash, this environment's first on PATH; arguments as for ``script``."""
-    _run(["bash", "-euo", "pipefail", "-c", block.code], block, place)
+    """Run commands in bash, this environment's first on PATH.
+
+    Arguments are as for ``script``, and ``fails`` where they have to.
+    """
+    place.printed[str(block)] = _run(["bash", "-euo", "pipefail", "-c", block.code], block, place)
 
 
 def output(block: Block, place: Place) -> None:
     """Compare with what the shell block before it prints; a line ``…`` stands for any lines."""
     before = block.previous
     assert before is not None and before.kind == "shell", "no shell block stands before it"
-    printed = _run(["bash", "-euo", "pipefail", "-c", before.code], before, place)
-    parts = [re.escape(part.strip("\n")) for part in re.split(r"(?m)^…$", block.code)]
+    if not place.in_order:
+        shell(before, place)
+    printed = place.printed[str(before)]
+    parts = [re.escape(part.strip("\n")) for part in re.split(r"(?m)^…$", _trimmed(block.code))]
     pattern = r"[\s\S]*".join(parts)
-    assert re.fullmatch(rf"\s*{pattern}\s*", printed), f"it prints:\n{printed}"
+    assert re.fullmatch(rf"\s*{pattern}\s*", _trimmed(printed)), f"it prints:\n{printed}"
+
+
+def file(block: Block, place: Place) -> None:
+    """Write the block into the file named, of the folder of a page whose blocks are in order."""
+    _file(block, place, *block.arguments).write_text(block.code, encoding="utf-8")
+
+
+def adds_to(block: Block, place: Place) -> None:
+    """Write the block at the end of a file that a block before it has written."""
+    path = _file(block, place, *block.arguments)
+    assert path.is_file(), f"no block before it writes {path.name}"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{block.code}", encoding="utf-8")
+
+
+def replaces(block: Block, place: Place) -> None:
+    """Put the block in the place of the function named first, in the file named second."""
+    name, file_name = block.arguments
+    path = _file(block, place, file_name)
+    source = path.read_text(encoding="utf-8")
+    lines = source.splitlines(keepends=True)
+    found = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
+    ]
+    assert len(found) == 1, f"{file_name} has {len(found)} functions {name!r}"
+    first = min([found[0].lineno, *(each.lineno for each in found[0].decorator_list)])
+    lines[first - 1 : found[0].end_lineno] = [block.code]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def make(block: Block, place: Place) -> None:
@@ -118,12 +154,15 @@ def picture(block: Block, place: Place) -> None:
 
 
 RUNNERS: dict[str, Runner] = {
+    "adds-to": adds_to,
+    "file": file,
     "install": install,
     "make": make,
     "output": output,
     "parse": parse,
     "part-of": part_of,
     "picture": picture,
+    "replaces": replaces,
     "script": script,
     "shell": shell,
 }
@@ -142,17 +181,34 @@ def run_block(block: Block, place: Place) -> None:
         raise AssertionError(f"{block}: {exc}") from exc
 
 
+def _livekit_server(place: Place) -> dict[str, str]:
+    server = place.fixture("livekit_server")
+    return {
+        "LIVEKIT_URL": server.url,
+        "LIVEKIT_API_KEY": server.api_key,
+        "LIVEKIT_API_SECRET": server.api_secret,
+    }
+
+
+def _own_environment(place: Place) -> dict[str, str]:
+    binaries: Path = place.fixture("own_environment")
+    return {"PATH": os.pathsep.join([str(binaries), _PATH])}
+
+
+_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+NEEDS: dict[str, Callable[[Place], dict[str, str]]] = {
+    "livekit_server": _livekit_server,
+    "own_environment": _own_environment,
+}
+"""The environment variables of what a block may need: a server, an environment to install into."""
+
+
 def _run(command: list[str], block: Block, place: Place) -> str:
-    binaries = str(Path(sys.executable).parent)
-    environment = os.environ | {"PATH": os.pathsep.join([binaries, os.environ["PATH"]])}
-    for name in block.arguments:
-        assert name == "livekit_server", f"unknown need {name!r}"
-        server = place.fixture(name)
-        environment |= {
-            "LIVEKIT_URL": server.url,
-            "LIVEKIT_API_KEY": server.api_key,
-            "LIVEKIT_API_SECRET": server.api_secret,
-        }
+    fails = "fails" in block.arguments
+    environment = os.environ | {"PATH": _PATH}
+    for name in set(block.arguments) - {"fails"}:
+        assert name in NEEDS, f"unknown need {name!r}"
+        environment |= NEEDS[name](place)
     done = subprocess.run(
         command,
         cwd=place.folder,
@@ -162,8 +218,21 @@ def _run(command: list[str], block: Block, place: Place) -> str:
         text=True,
         timeout=_SECONDS,
     )
-    assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}{done.stderr}"
+    assert (done.returncode != 0) is fails, f"status {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def _file(block: Block, place: Place, name: str) -> Path:
+    assert place.in_order, "files are for a page that says <!-- run-in-order -->"
+    path = place.folder / name
+    assert path.resolve().is_relative_to(place.folder.resolve()), f"{name} is outside the folder"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _trimmed(text: str) -> str:
+    """Leave out the spaces at the ends of lines, which tables are padded with."""
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def _commands(block: Block) -> list[list[str]]:

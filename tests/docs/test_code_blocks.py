@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import Block, all_blocks, blocks_of, documents
+from tests.docs.blocks import Block, all_blocks, blocks_of, documents, is_in_order, pages_in_order
 from tests.docs.runners import Place, run_block
 
 
@@ -15,14 +15,30 @@ def test_a_code_block_of_the_documentation_works(
     run_block(block, Place(folder=tmp_path, fixture=request.getfixturevalue))
 
 
+# They build and run whole packages, calls included, which takes some longer than three minutes on a
+# busy machine; and calls are in real time.
+@pytest.mark.timeout(600)
+@pytest.mark.flaky(reruns=1)
+@pytest.mark.parametrize("page", pages_in_order())
+def test_a_page_that_builds_something_works_from_its_beginning_to_its_end(
+    page: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    place = Place(folder=folder, fixture=request.getfixturevalue, in_order=True)
+    for block in pages_in_order()[page]:
+        run_block(block, place)
+
+
 def test_the_readme_and_the_site_are_among_the_documents() -> None:
     names = {path.name for path in documents()}
     assert {"README.md", "CONTRIBUTING.md", "index.md", "getting-started.md"} <= names
 
 
 def run_text(text: str, folder: Path) -> None:
+    place = Place(folder=folder, fixture=pytest.fail, in_order=is_in_order(text))
     for block in blocks_of(text, path="page.md"):
-        run_block(block, Place(folder=folder, fixture=pytest.fail))
+        run_block(block, place)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +69,12 @@ def test_a_block_that_nothing_can_run_fails(text: str, tmp_path: Path) -> None:
         "<!-- run: picture -->\n```python\n1 / 0\n```",
         "<!-- run: shell -->\n```sh\necho one\n```\n<!-- run: output -->\n```text\ntwo\n```",
         "<!-- run: script postgres -->\n```python\n1\n```",
+        "<!-- run: shell fails -->\n```sh\ntrue\n```",
+        "<!-- run: file a.txt -->\n```text\na\n```",
+        "<!-- run-in-order -->\n<!-- run: adds-to a.txt -->\n```text\na\n```",
+        "<!-- run-in-order -->\n<!-- run: file a.py -->\n```python\na = 1\n```\n"
+        "<!-- run: replaces a a.py -->\n```python\nb = 1\n```",
+        "<!-- run-in-order -->\n<!-- run: file ../a.txt -->\n```text\na\n```",
     ],
 )
 def test_a_block_that_does_not_work_fails(text: str, tmp_path: Path) -> None:
@@ -70,6 +92,15 @@ def test_a_block_that_does_not_work_fails(text: str, tmp_path: Path) -> None:
         "```json\n[1]\n```\n\n```yaml\na: 1\n```",
         "<!-- run: part-of conftest.py -->\n```python\nimport psutil\nimport pytest\n```",
         "````text\n```\n````".replace("````text", "<!-- run: picture -->\n````text"),
+        "<!-- run-in-order -->\n<!-- run: file b/a.txt -->\n```text\none\n```\n"
+        "<!-- run: adds-to b/a.txt -->\n```text\ntwo\n```\n"
+        "<!-- run: shell fails -->\n```sh\ncat b/a.txt && mkdir once && rm b/a.txt && false\n```\n"
+        "<!-- run: output -->\n```text\none\n…\ntwo\n```",
+        "<!-- run-in-order -->\n<!-- run: file a.py -->\n```python\ndef b():\n    pass\n\n\n"
+        "@str\ndef c():\n    pass\n```\n"
+        "<!-- run: replaces c a.py -->\n```python\nd = 1\n```\n"
+        "<!-- run: shell -->\n```sh\ncat a.py\n```\n"
+        "<!-- run: output -->\n```text\ndef b():\n    pass\n\n\nd = 1\n```",
     ],
 )
 def test_a_block_that_works_passes(text: str, tmp_path: Path) -> None:
