@@ -60,13 +60,16 @@ def shell(block: Block, place: Place) -> None:
 
 
 def output(block: Block, place: Place) -> None:
-    """Compare with what the shell block before it prints; a line ``…`` stands for any lines."""
+    """Compare with what the shell block before it prints; ``…`` stands for anything, as a line for any lines."""
     before = block.previous
     assert before is not None and before.kind == "shell", "no shell block stands before it"
     if not place.in_order:
         shell(before, place)
     printed = place.printed[str(before)]
-    parts = [re.escape(part.strip("\n")) for part in re.split(r"(?m)^…$", _trimmed(block.code))]
+    parts = [
+        re.escape(part.strip("\n")).replace("…", ".*")
+        for part in re.split(r"(?m)^…$", _trimmed(block.code))
+    ]
     pattern = r"[\s\S]*".join(parts)
     assert re.fullmatch(rf"\s*{pattern}\s*", _trimmed(printed)), f"it prints:\n{printed}"
 
