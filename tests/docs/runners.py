@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,12 +34,31 @@ class Place:
         fixture: Gives a fixture of pytest by its name.
         in_order: Whether it is such a page's.
         printed: What the shell blocks that were run here have printed, by their place.
+        running: What background blocks have begun; ``stop`` ends it.
     """
 
     folder: Path
     fixture: Callable[[str], Any]
     in_order: bool = False
     printed: dict[str, str] = field(default_factory=dict)
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """End what runs in the background as a service manager does, and wait for it.
+
+        Raises:
+            AssertionError: It had ended before, or does not end.
+        """
+        for process in self.running:
+            assert process.poll() is None, f"it ended too early, with status {process.returncode}"
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in self.running:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise AssertionError("it does not end when it is told to") from None
 
 
 Runner = Callable[[Block, Place], None]
@@ -59,8 +79,25 @@ def shell(block: Block, place: Place) -> None:
     place.printed[str(block)] = _run(["bash", "-euo", "pipefail", "-c", block.code], block, place)
 
 
+def background(block: Block, place: Place) -> None:
+    """Run commands in bash as ``shell`` does, until the page has been run."""
+    assert place.in_order, "it ends with a page that says <!-- run-in-order -->"
+    place.running.append(
+        subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", block.code],
+            cwd=place.folder,
+            env=_environment(block, place),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    )
+
+
 def output(block: Block, place: Place) -> None:
-    """Compare with what the shell block before it prints; ``…`` stands for anything, as a line for any lines."""
+    """Compare with what the shell block before it prints.
+
+    ``…`` stands for anything within a line, and as a line of its own for any lines.
+    """
     before = block.previous
     assert before is not None and before.kind == "shell", "no shell block stands before it"
     if not place.in_order:
@@ -158,6 +195,7 @@ def picture(block: Block, place: Place) -> None:
 
 RUNNERS: dict[str, Runner] = {
     "adds-to": adds_to,
+    "background": background,
     "file": file,
     "install": install,
     "make": make,
@@ -206,16 +244,20 @@ NEEDS: dict[str, Callable[[Place], dict[str, str]]] = {
 """The environment variables of what a block may need: a server, an environment to install into."""
 
 
-def _run(command: list[str], block: Block, place: Place) -> str:
-    fails = "fails" in block.arguments
+def _environment(block: Block, place: Place) -> dict[str, str]:
     environment = os.environ | {"PATH": _PATH}
     for name in set(block.arguments) - {"fails"}:
         assert name in NEEDS, f"unknown need {name!r}"
         environment |= NEEDS[name](place)
+    return environment
+
+
+def _run(command: list[str], block: Block, place: Place) -> str:
+    fails = "fails" in block.arguments
     done = subprocess.run(
         command,
         cwd=place.folder,
-        env=environment,
+        env=_environment(block, place),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -26,8 +26,11 @@ def test_a_page_that_builds_something_works_from_its_beginning_to_its_end(
     folder = tmp_path / "page"
     folder.mkdir()
     place = Place(folder=folder, fixture=request.getfixturevalue, in_order=True)
-    for block in pages_in_order()[page]:
-        run_block(block, place)
+    try:
+        for block in pages_in_order()[page]:
+            run_block(block, place)
+    finally:
+        place.stop()
 
 
 def test_the_readme_and_the_site_are_among_the_documents() -> None:
@@ -37,8 +40,11 @@ def test_the_readme_and_the_site_are_among_the_documents() -> None:
 
 def run_text(text: str, folder: Path) -> None:
     place = Place(folder=folder, fixture=pytest.fail, in_order=is_in_order(text))
-    for block in blocks_of(text, path="page.md"):
-        run_block(block, place)
+    try:
+        for block in blocks_of(text, path="page.md"):
+            run_block(block, place)
+    finally:
+        place.stop()
 
 
 @pytest.mark.parametrize(
