@@ -29,8 +29,8 @@ def make_environment(folder: Path) -> Path:
     """
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     assert uv is not None, "uv is one of the tools that `make setup` installs"
-    command = [uv, "venv", "--quiet", "--no-python-downloads", "--python", sys.executable, folder]
-    subprocess.run(command, check=True, timeout=60)
+    make = [uv, "venv", "--quiet", "--no-python-downloads", "--python", sys.executable, str(folder)]
+    subprocess.run(make, check=True, timeout=60)
     (site,) = folder.glob("lib/python*/site-packages")
     here = sysconfig.get_path("purelib")
     (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
