@@ -19,6 +19,7 @@ def test_a_code_block_of_the_documentation_works(
 # busy machine; and calls are in real time.
 @pytest.mark.timeout(600)
 @pytest.mark.flaky(reruns=1)
+@pytest.mark.usefixtures("livekit_server")  # begun before the test: it stays for the next one
 @pytest.mark.parametrize("page", pages_in_order())
 def test_a_page_that_builds_something_works_from_its_beginning_to_its_end(
     page: str, tmp_path: Path, request: pytest.FixtureRequest
