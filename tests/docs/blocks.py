@@ -38,6 +38,7 @@ class Block:
         arguments: What the marker names behind the kind.
         code: The block's text without its indentation.
         previous: The block before it in the same file.
+        introduction: The last line of text before it, and before its marker.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Block:
     arguments: tuple[str, ...]
     code: str
     previous: Block | None
+    introduction: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
@@ -72,6 +74,7 @@ def blocks_of(text: str, *, path: str) -> list[Block]:
     """
     found: list[Block] = []
     marker: list[str] | None = None
+    introduction = ""
     lines = iter(enumerate(text.splitlines(), start=1))
     for number, line in lines:
         if match := _MARKER.match(line):
@@ -81,6 +84,7 @@ def blocks_of(text: str, *, path: str) -> list[Block]:
         if fence is None:
             if marker is not None:
                 raise ValueError(f"{path}:{number}: a marker must stand right before its block")
+            introduction = line.strip() or introduction
             continue
         code: list[str] = []
         for _, inner in lines:
@@ -100,9 +104,10 @@ def blocks_of(text: str, *, path: str) -> list[Block]:
                 arguments=tuple(words[1:]),
                 code=textwrap.dedent("\n".join(code)) + "\n",
                 previous=found[-1] if found else None,
+                introduction=introduction,
             )
         )
-        marker = None
+        marker, introduction = None, ""
     if marker is not None:
         raise ValueError(f"{path}: a marker stands at the end")
     return found

@@ -112,13 +112,18 @@ def output(block: Block, place: Place) -> None:
 
 
 def file(block: Block, place: Place) -> None:
-    """Write the block into the file named, of the folder of a page whose blocks are in order."""
-    _file(block, place, *block.arguments).write_text(block.code, encoding="utf-8")
+    """Write the block into the file named, of the folder of a page whose blocks are in order.
+
+    The line before it names the file too: nobody sees a marker.
+    """
+    (name,) = block.arguments
+    assert f"`{name}`" in block.introduction, f"the line before does not say that it is `{name}`"
+    _file(place, name).write_text(block.code, encoding="utf-8")
 
 
 def adds_to(block: Block, place: Place) -> None:
     """Write the block at the end of a file that a block before it has written."""
-    path = _file(block, place, *block.arguments)
+    path = _file(place, *block.arguments)
     assert path.is_file(), f"no block before it writes {path.name}"
     path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{block.code}", encoding="utf-8")
 
@@ -126,7 +131,7 @@ def adds_to(block: Block, place: Place) -> None:
 def replaces(block: Block, place: Place) -> None:
     """Put the block in the place of the function named first, in the file named second."""
     name, file_name = block.arguments
-    path = _file(block, place, file_name)
+    path = _file(place, file_name)
     source = path.read_text(encoding="utf-8")
     lines = source.splitlines(keepends=True)
     found = [
@@ -267,7 +272,7 @@ def _run(command: list[str], block: Block, place: Place) -> str:
     return done.stdout
 
 
-def _file(block: Block, place: Place, name: str) -> Path:
+def _file(place: Place, name: str) -> Path:
     assert place.in_order, "files are for a page that says <!-- run-in-order -->"
     path = place.folder / name
     assert path.resolve().is_relative_to(place.folder.resolve()), f"{name} is outside the folder"

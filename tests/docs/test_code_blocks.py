@@ -77,11 +77,12 @@ def test_a_block_that_nothing_can_run_fails(text: str, tmp_path: Path) -> None:
         "<!-- run: shell -->\n```sh\necho one\n```\n<!-- run: output -->\n```text\ntwo\n```",
         "<!-- run: script postgres -->\n```python\n1\n```",
         "<!-- run: shell fails -->\n```sh\ntrue\n```",
-        "<!-- run: file a.txt -->\n```text\na\n```",
+        "`a.txt`:\n<!-- run: file a.txt -->\n```text\na\n```",
+        "<!-- run-in-order -->\n<!-- run: file a.txt -->\n```text\na\n```",
         "<!-- run-in-order -->\n<!-- run: adds-to a.txt -->\n```text\na\n```",
-        "<!-- run-in-order -->\n<!-- run: file a.py -->\n```python\na = 1\n```\n"
+        "<!-- run-in-order -->\n`a.py`:\n<!-- run: file a.py -->\n```python\na = 1\n```\n"
         "<!-- run: replaces a a.py -->\n```python\nb = 1\n```",
-        "<!-- run-in-order -->\n<!-- run: file ../a.txt -->\n```text\na\n```",
+        "<!-- run-in-order -->\n`../a.txt`:\n<!-- run: file ../a.txt -->\n```text\na\n```",
     ],
 )
 def test_a_block_that_does_not_work_fails(text: str, tmp_path: Path) -> None:
@@ -99,12 +100,12 @@ def test_a_block_that_does_not_work_fails(text: str, tmp_path: Path) -> None:
         "```json\n[1]\n```\n\n```yaml\na: 1\n```",
         "<!-- run: part-of conftest.py -->\n```python\nimport psutil\nimport pytest\n```",
         "````text\n```\n````".replace("````text", "<!-- run: picture -->\n````text"),
-        "<!-- run-in-order -->\n<!-- run: file b/a.txt -->\n```text\none\n```\n"
+        "<!-- run-in-order -->\n`b/a.txt`:\n<!-- run: file b/a.txt -->\n```text\none\n```\n"
         "<!-- run: adds-to b/a.txt -->\n```text\ntwo\n```\n"
         "<!-- run: shell fails -->\n```sh\ncat b/a.txt && mkdir once && rm b/a.txt && false\n```\n"
         "<!-- run: output -->\n```text\none\n…\ntwo\n```",
-        "<!-- run-in-order -->\n<!-- run: file a.py -->\n```python\ndef b():\n    pass\n\n\n"
-        "@str\ndef c():\n    pass\n```\n"
+        "<!-- run-in-order -->\n`a.py`:\n<!-- run: file a.py -->\n"
+        "```python\ndef b():\n    pass\n\n\n@str\ndef c():\n    pass\n```\n"
         "<!-- run: replaces c a.py -->\n```python\nd = 1\n```\n"
         "<!-- run: shell -->\n```sh\ncat a.py\n```\n"
         "<!-- run: output -->\n```text\ndef b():\n    pass\n\n\nd = 1\n```",
