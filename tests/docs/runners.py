@@ -8,8 +8,10 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -22,7 +24,10 @@ import yaml
 
 from tests.docs.blocks import ROOT, Block
 
-_SECONDS = 170
+_SECONDS = 120
+_SECONDS_IN_ORDER = 500
+"""A whole suite may be run there."""
+_END_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +39,14 @@ class Place:
         fixture: Gives a fixture of pytest by its name.
         in_order: Whether it is such a page's.
         printed: What the shell blocks that were run here have printed, by their place.
-        running: What background blocks have begun; ``stop`` ends it.
+        running: What background blocks have begun, by their place; ``stop`` ends it.
     """
 
     folder: Path
     fixture: Callable[[str], Any]
     in_order: bool = False
     printed: dict[str, str] = field(default_factory=dict)
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def stop(self) -> None:
         """End what runs in the background as a service manager does, and wait for it.
@@ -49,16 +54,20 @@ class Place:
         Raises:
             AssertionError: It had ended before, or does not end.
         """
-        for process in self.running:
-            assert process.poll() is None, f"it ended too early, with status {process.returncode}"
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in self.running:
+        early = [block for block, each in self.running.items() if each.poll() is not None]
+        late = []
+        for process in self.running.values():
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for block, process in self.running.items():
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=_END_SECONDS)
             except subprocess.TimeoutExpired:
+                late.append(block)
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                raise AssertionError("it does not end when it is told to") from None
+        assert not early, f"ended before the page did: {early}"
+        assert not late, f"do not end when they are told to: {late}"
 
 
 Runner = Callable[[Block, Place], None]
@@ -80,17 +89,26 @@ def shell(block: Block, place: Place) -> None:
 
 
 def background(block: Block, place: Place) -> None:
-    """Run commands in bash as ``shell`` does, until the page has been run."""
+    """Run commands in bash as ``shell`` does, until the page has been run.
+
+    ``port:N`` among the arguments says where they listen, which is waited for.
+    """
     assert place.in_order, "it ends with a page that says <!-- run-in-order -->"
-    place.running.append(
-        subprocess.Popen(
-            ["bash", "-euo", "pipefail", "-c", block.code],
-            cwd=place.folder,
-            env=_environment(block, place),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    ports = [int(each[5:]) for each in block.arguments if each.startswith("port:")]
+    assert not any(map(_listens, ports)), f"something listens on one of {ports} already"
+    process = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", block.code],
+        cwd=place.folder,
+        env=_environment(block, place),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     )
+    place.running[str(block)] = process
+    latest = time.monotonic() + _SECONDS
+    while not all(map(_listens, ports)):
+        assert process.poll() is None, f"it ended with status {process.returncode}"
+        assert time.monotonic() < latest, f"nothing listens on one of {ports}"
+        time.sleep(0.05)
 
 
 def output(block: Block, place: Place) -> None:
@@ -251,7 +269,9 @@ NEEDS: dict[str, Callable[[Place], dict[str, str]]] = {
 
 def _environment(block: Block, place: Place) -> dict[str, str]:
     environment = os.environ | {"PATH": _PATH}
-    for name in set(block.arguments) - {"fails"}:
+    for name in block.arguments:
+        if name == "fails" or name.startswith("port:"):
+            continue
         assert name in NEEDS, f"unknown need {name!r}"
         environment |= NEEDS[name](place)
     return environment
@@ -266,10 +286,15 @@ def _run(command: list[str], block: Block, place: Place) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=_SECONDS_IN_ORDER if place.in_order else _SECONDS,
     )
     assert (done.returncode != 0) is fails, f"status {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _file(place: Place, name: str) -> Path:

@@ -77,6 +77,8 @@ def test_a_block_that_nothing_can_run_fails(text: str, tmp_path: Path) -> None:
         "<!-- run: shell -->\n```sh\necho one\n```\n<!-- run: output -->\n```text\ntwo\n```",
         "<!-- run: script postgres -->\n```python\n1\n```",
         "<!-- run: shell fails -->\n```sh\ntrue\n```",
+        "<!-- run: background -->\n```sh\nsleep 60\n```",
+        "<!-- run-in-order -->\n<!-- run: background port:9 -->\n```sh\nfalse\n```",
         "`a.txt`:\n<!-- run: file a.txt -->\n```text\na\n```",
         "<!-- run-in-order -->\n<!-- run: file a.txt -->\n```text\na\n```",
         "<!-- run-in-order -->\n<!-- run: adds-to a.txt -->\n```text\na\n```",
@@ -113,6 +115,16 @@ def test_a_block_that_does_not_work_fails(text: str, tmp_path: Path) -> None:
 )
 def test_a_block_that_works_passes(text: str, tmp_path: Path) -> None:
     run_text(text, tmp_path)
+
+
+def test_what_runs_in_the_background_has_to_run_as_long_as_its_page(tmp_path: Path) -> None:
+    place = Place(folder=tmp_path, fixture=pytest.fail, in_order=True)
+    (block,) = blocks_of("<!-- run: background -->\n```sh\ntrue\n```", path="page.md")
+    run_block(block, place)
+    place.running[str(block)].wait(timeout=60)
+
+    with pytest.raises(AssertionError, match=r"ended before the page did: \['page\.md:2'\]"):
+        place.stop()
 
 
 @pytest.mark.parametrize("text", ["```python\n1\n", "<!-- run: shell -->\n\n```sh\nls\n```"])
