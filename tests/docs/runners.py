@@ -259,12 +259,18 @@ def _own_environment(place: Place) -> dict[str, str]:
     return {"PATH": os.pathsep.join([str(binaries), _PATH])}
 
 
+def _another_try(place: Place) -> dict[str, str]:
+    # As this project's own tests of calls get one, on a busy machine: of one test, not of all.
+    return {"PYTEST_ADDOPTS": "--reruns=2"}
+
+
 _PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 NEEDS: dict[str, Callable[[Place], dict[str, str]]] = {
+    "another_try": _another_try,
     "livekit_server": _livekit_server,
     "own_environment": _own_environment,
 }
-"""The environment variables of what a block may need: a server, an environment to install into."""
+"""The environment variables of what a block may need."""
 
 
 def _environment(block: Block, place: Place) -> dict[str, str]:
