@@ -312,8 +312,8 @@ def _file(place: Place, name: str) -> Path:
 
 
 def _trimmed(text: str) -> str:
-    """Leave out the spaces at the ends of lines, which tables are padded with."""
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    """Leave out the spaces that tables are padded with: what else is installed is in them too."""
+    return "\n".join(re.sub(r"(?<=\S) {2,}", "  ", line.rstrip()) for line in text.splitlines())
 
 
 def _commands(block: Block) -> list[list[str]]:

@@ -99,6 +99,8 @@ def test_a_block_that_does_not_work_fails(text: str, tmp_path: Path) -> None:
         "- in a list\n\n    ```python\n    if True:\n        x = 1\n    assert x\n    ```",
         "<!-- run: shell -->\n```sh\nprintf 'a\\nb\\nc\\n'\n```\n"
         "<!-- run: output -->\n```text\na\n…\nc\n```",
+        "<!-- run: shell -->\n```sh\nprintf 'NAME     A  \\n b    c'\n```\n"
+        "<!-- run: output -->\n```text\nNAME  A\n b  …\n```",
         "```json\n[1]\n```\n\n```yaml\na: 1\n```",
         "<!-- run: part-of conftest.py -->\n```python\nimport psutil\nimport pytest\n```",
         "````text\n```\n````".replace("````text", "<!-- run: picture -->\n````text"),
