@@ -4,77 +4,32 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import shlex
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
-from typing import Any
 
 import pytest
 import tomli
 import yaml
 
 from tests.docs.blocks import ROOT, Block
+from tests.docs.place import Place
 
 _SECONDS = 120
 _SECONDS_IN_ORDER = 500
 """A whole suite may be run there."""
-_END_SECONDS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a block is run.
-
-    Args:
-        folder: An empty folder of its own, or that of a page whose blocks are run in order.
-        fixture: Gives a fixture of pytest by its name.
-        in_order: Whether it is such a page's.
-        printed: What the shell blocks that were run here have printed, by their place.
-        running: What background blocks have begun, by their place; ``stop`` ends it.
-    """
-
-    folder: Path
-    fixture: Callable[[str], Any]
-    in_order: bool = False
-    printed: dict[str, str] = field(default_factory=dict)
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    def stop(self) -> None:
-        """End what runs in the background as a service manager does, and wait for it.
-
-        Raises:
-            AssertionError: It had ended before, or does not end.
-        """
-        early = [block for block, each in self.running.items() if each.poll() is not None]
-        late = []
-        for process in self.running.values():
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGTERM)
-        for block, process in self.running.items():
-            try:
-                process.wait(timeout=_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                late.append(block)
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        assert not early, f"ended before the page did: {early}"
-        assert not late, f"do not end when they are told to: {late}"
 
 
 Runner = Callable[[Block, Place], None]
 
 
 def script(block: Block, place: Place) -> None:
-    """Run Python in a fresh interpreter; arguments name what it needs, see ``NEEDS``."""
+    """Run Python in a fresh interpreter; arguments name what it needs, see ``place.NEEDS``."""
     path = place.folder / "block.py"
     path.write_text(block.code, encoding="utf-8")
     _run([sys.executable, str(path)], block, place)
@@ -99,7 +54,7 @@ def background(block: Block, place: Place) -> None:
     process = subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", block.code],
         cwd=place.folder,
-        env=_environment(block, place),
+        env=place.environment(block.arguments),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -136,12 +91,12 @@ def file(block: Block, place: Place) -> None:
     """
     (name,) = block.arguments
     assert f"`{name}`" in block.introduction, f"the line before does not say that it is `{name}`"
-    _file(place, name).write_text(block.code, encoding="utf-8")
+    place.file(name).write_text(block.code, encoding="utf-8")
 
 
 def adds_to(block: Block, place: Place) -> None:
     """Write the block at the end of a file that a block before it has written."""
-    path = _file(place, *block.arguments)
+    path = place.file(*block.arguments)
     assert path.is_file(), f"no block before it writes {path.name}"
     path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{block.code}", encoding="utf-8")
 
@@ -149,7 +104,7 @@ def adds_to(block: Block, place: Place) -> None:
 def replaces(block: Block, place: Place) -> None:
     """Put the block in the place of the function named first, in the file named second."""
     name, file_name = block.arguments
-    path = _file(place, file_name)
+    path = place.file(file_name)
     source = path.read_text(encoding="utf-8")
     lines = source.splitlines(keepends=True)
     found = [
@@ -245,50 +200,12 @@ def run_block(block: Block, place: Place) -> None:
         raise AssertionError(f"{block}: {exc}") from exc
 
 
-def _livekit_server(place: Place) -> dict[str, str]:
-    server = place.fixture("livekit_server")
-    return {
-        "LIVEKIT_URL": server.url,
-        "LIVEKIT_API_KEY": server.api_key,
-        "LIVEKIT_API_SECRET": server.api_secret,
-    }
-
-
-def _own_environment(place: Place) -> dict[str, str]:
-    binaries: Path = place.fixture("own_environment")
-    return {"PATH": os.pathsep.join([str(binaries), _PATH])}
-
-
-def _another_try(place: Place) -> dict[str, str]:
-    # As this project's own tests of calls get one, on a busy machine: of one test, not of all.
-    return {"PYTEST_ADDOPTS": "--reruns=2"}
-
-
-_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-NEEDS: dict[str, Callable[[Place], dict[str, str]]] = {
-    "another_try": _another_try,
-    "livekit_server": _livekit_server,
-    "own_environment": _own_environment,
-}
-"""The environment variables of what a block may need."""
-
-
-def _environment(block: Block, place: Place) -> dict[str, str]:
-    environment = os.environ | {"PATH": _PATH}
-    for name in block.arguments:
-        if name == "fails" or name.startswith("port:"):
-            continue
-        assert name in NEEDS, f"unknown need {name!r}"
-        environment |= NEEDS[name](place)
-    return environment
-
-
 def _run(command: list[str], block: Block, place: Place) -> str:
     fails = "fails" in block.arguments
     done = subprocess.run(
         command,
         cwd=place.folder,
-        env=_environment(block, place),
+        env=place.environment(block.arguments),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -301,14 +218,6 @@ def _run(command: list[str], block: Block, place: Place) -> str:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _file(place: Place, name: str) -> Path:
-    assert place.in_order, "files are for a page that says <!-- run-in-order -->"
-    path = place.folder / name
-    assert path.resolve().is_relative_to(place.folder.resolve()), f"{name} is outside the folder"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _trimmed(text: str) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import Block, all_blocks, blocks_of, documents, is_in_order, pages_in_order
-from tests.docs.runners import Place, run_block
+from tests.docs.place import Place
+from tests.docs.runners import run_block
 
 
 @pytest.mark.parametrize("block", all_blocks(), ids=str)
