@@ -231,7 +231,7 @@ def _capabilities(provider: LoadedProvider) -> str:
         "run in the cloud" if can.remote else "run on this machine",
         "end at once" if can.explicit_end else "end by absence only",
         "repeat a start safely" if can.idempotent_start else "",
-        f"have {sessions} sessions at once" if sessions else "",
+        f"have {sessions} session{'s' if sessions > 1 else ''} at once" if sessions else "",
         "hear the room" if can.worker_can_subscribe else "",
     ]
     return ", ".join(word for word in words if word)

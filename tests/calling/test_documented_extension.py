@@ -1,4 +1,4 @@
-"""The extension that the provider authors' guide shows, in a real call."""
+"""The extension that the guide to extensions shows, in a real call."""
 
 # The guide shows it as a user would write it, without annotations.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"

@@ -1,7 +1,9 @@
 """The code blocks of the project's Markdown, each with the way in which it is run.
 
 A block says how by a comment on the line before its fence: ``<!-- run: KIND ARGUMENT -->``.
-Without one its language decides. CONTRIBUTING.md explains it to those who write documentation.
+Without one its language decides. A page with the line ``<!-- run-in-order -->`` builds something:
+its blocks are run one after the other in one folder. CONTRIBUTING.md explains it to those who write
+documentation.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<ticks>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 _MARKER = re.compile(r"^\s*<!--\s*run:\s*(?P<words>.*?)\s*-->\s*$")
+_IN_ORDER = re.compile(r"^<!--\s*run-in-order\s*-->$", re.MULTILINE)
 _BY_LANGUAGE = {
     "json": "parse",
     "python": "script",
@@ -35,6 +38,7 @@ class Block:
         arguments: What the marker names behind the kind.
         code: The block's text without its indentation.
         previous: The block before it in the same file.
+        introduction: The last line of text before it, and before its marker.
     """
 
     path: str
@@ -44,6 +48,7 @@ class Block:
     arguments: tuple[str, ...]
     code: str
     previous: Block | None
+    introduction: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
@@ -69,6 +74,7 @@ def blocks_of(text: str, *, path: str) -> list[Block]:
     """
     found: list[Block] = []
     marker: list[str] | None = None
+    introduction = ""
     lines = iter(enumerate(text.splitlines(), start=1))
     for number, line in lines:
         if match := _MARKER.match(line):
@@ -78,6 +84,7 @@ def blocks_of(text: str, *, path: str) -> list[Block]:
         if fence is None:
             if marker is not None:
                 raise ValueError(f"{path}:{number}: a marker must stand right before its block")
+            introduction = line.strip() or introduction
             continue
         code: list[str] = []
         for _, inner in lines:
@@ -97,20 +104,39 @@ def blocks_of(text: str, *, path: str) -> list[Block]:
                 arguments=tuple(words[1:]),
                 code=textwrap.dedent("\n".join(code)) + "\n",
                 previous=found[-1] if found else None,
+                introduction=introduction,
             )
         )
-        marker = None
+        marker, introduction = None, ""
     if marker is not None:
         raise ValueError(f"{path}: a marker stands at the end")
     return found
 
 
+def is_in_order(text: str) -> bool:
+    """Tell whether a Markdown text builds something, one block on the other."""
+    return _IN_ORDER.search(text) is not None
+
+
 def all_blocks() -> list[Block]:
-    """Return the blocks of all documents."""
+    """Return the blocks that stand for themselves, of all documents."""
     return [
-        block
-        for path in documents()
-        for block in blocks_of(
-            path.read_text(encoding="utf-8"), path=path.relative_to(ROOT).as_posix()
-        )
+        block for path in documents() if not is_in_order(_text(path)) for block in _blocks(path)
     ]
+
+
+def pages_in_order() -> dict[str, list[Block]]:
+    """Return the blocks of each page that builds something, by the page's path from the root."""
+    return {
+        path.relative_to(ROOT).as_posix(): _blocks(path)
+        for path in documents()
+        if is_in_order(_text(path))
+    }
+
+
+def _blocks(path: Path) -> list[Block]:
+    return blocks_of(_text(path), path=path.relative_to(ROOT).as_posix())
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -2,66 +2,120 @@
 
 from __future__ import annotations
 
+import ast
 import json
-import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import tomli
 import yaml
 
 from tests.docs.blocks import ROOT, Block
-
-if TYPE_CHECKING:
-    from avatar_core.livekit_server import LiveKitServer
+from tests.docs.place import Place
 
 _SECONDS = 120
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a block is run.
-
-    Args:
-        folder: An empty folder of its own.
-        fixture: Gives a fixture of pytest by its name.
-    """
-
-    folder: Path
-    fixture: Callable[[str], LiveKitServer]
+_SECONDS_IN_ORDER = 500
+"""A whole suite may be run there."""
 
 
 Runner = Callable[[Block, Place], None]
 
 
 def script(block: Block, place: Place) -> None:
-    """Run Python in a fresh interpreter; arguments name what it needs: ``livekit_server``."""
+    """Run Python in a fresh interpreter; arguments name what it needs, see ``place.NEEDS``."""
     path = place.folder / "block.py"
     path.write_text(block.code, encoding="utf-8")
     _run([sys.executable, str(path)], block, place)
 
 
 def shell(block: Block, place: Place) -> None:
-    """Run commands in bash, this environment's first on PATH; arguments as for ``script``."""
-    _run(["bash", "-euo", "pipefail", "-c", block.code], block, place)
+    """Run commands in bash, this environment's first on PATH.
+
+    Arguments are as for ``script``, and ``fails`` where they have to.
+    """
+    place.printed[str(block)] = _run(["bash", "-euo", "pipefail", "-c", block.code], block, place)
+
+
+def background(block: Block, place: Place) -> None:
+    """Run commands in bash as ``shell`` does, until the page has been run.
+
+    ``port:N`` among the arguments says where they listen, which is waited for.
+    """
+    assert place.in_order, "it ends with a page that says <!-- run-in-order -->"
+    ports = [int(each[5:]) for each in block.arguments if each.startswith("port:")]
+    assert not any(map(_listens, ports)), f"something listens on one of {ports} already"
+    process = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", block.code],
+        cwd=place.folder,
+        env=place.environment(block.arguments),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    place.running[str(block)] = process
+    latest = time.monotonic() + _SECONDS
+    while not all(map(_listens, ports)):
+        assert process.poll() is None, f"it ended with status {process.returncode}"
+        assert time.monotonic() < latest, f"nothing listens on one of {ports}"
+        time.sleep(0.05)
 
 
 def output(block: Block, place: Place) -> None:
-    """Compare with what the shell block before it prints; a line ``…`` stands for any lines."""
+    """Compare with what the shell block before it prints.
+
+    ``…`` stands for anything within a line, and as a line of its own for any lines.
+    """
     before = block.previous
     assert before is not None and before.kind == "shell", "no shell block stands before it"
-    printed = _run(["bash", "-euo", "pipefail", "-c", before.code], before, place)
-    parts = [re.escape(part.strip("\n")) for part in re.split(r"(?m)^…$", block.code)]
+    if not place.in_order:
+        shell(before, place)
+    printed = place.printed[str(before)]
+    parts = [
+        re.escape(part.strip("\n")).replace("…", ".*")
+        for part in re.split(r"(?m)^…$", _trimmed(block.code))
+    ]
     pattern = r"[\s\S]*".join(parts)
-    assert re.fullmatch(rf"\s*{pattern}\s*", printed), f"it prints:\n{printed}"
+    assert re.fullmatch(rf"\s*{pattern}\s*", _trimmed(printed)), f"it prints:\n{printed}"
+
+
+def file(block: Block, place: Place) -> None:
+    """Write the block into the file named, of the folder of a page whose blocks are in order.
+
+    The line before it names the file too: nobody sees a marker.
+    """
+    (name,) = block.arguments
+    assert f"`{name}`" in block.introduction, f"the line before does not say that it is `{name}`"
+    place.file(name).write_text(block.code, encoding="utf-8")
+
+
+def adds_to(block: Block, place: Place) -> None:
+    """Write the block at the end of a file that a block before it has written."""
+    path = place.file(*block.arguments)
+    assert path.is_file(), f"no block before it writes {path.name}"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{block.code}", encoding="utf-8")
+
+
+def replaces(block: Block, place: Place) -> None:
+    """Put the block in the place of the function named first, in the file named second."""
+    name, file_name = block.arguments
+    path = place.file(file_name)
+    source = path.read_text(encoding="utf-8")
+    lines = source.splitlines(keepends=True)
+    found = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
+    ]
+    assert len(found) == 1, f"{file_name} has {len(found)} functions {name!r}"
+    first = min([found[0].lineno, *(each.lineno for each in found[0].decorator_list)])
+    lines[first - 1 : found[0].end_lineno] = [block.code]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def make(block: Block, place: Place) -> None:
@@ -118,12 +172,16 @@ def picture(block: Block, place: Place) -> None:
 
 
 RUNNERS: dict[str, Runner] = {
+    "adds-to": adds_to,
+    "background": background,
+    "file": file,
     "install": install,
     "make": make,
     "output": output,
     "parse": parse,
     "part-of": part_of,
     "picture": picture,
+    "replaces": replaces,
     "script": script,
     "shell": shell,
 }
@@ -143,27 +201,28 @@ def run_block(block: Block, place: Place) -> None:
 
 
 def _run(command: list[str], block: Block, place: Place) -> str:
-    binaries = str(Path(sys.executable).parent)
-    environment = os.environ | {"PATH": os.pathsep.join([binaries, os.environ["PATH"]])}
-    for name in block.arguments:
-        assert name == "livekit_server", f"unknown need {name!r}"
-        server = place.fixture(name)
-        environment |= {
-            "LIVEKIT_URL": server.url,
-            "LIVEKIT_API_KEY": server.api_key,
-            "LIVEKIT_API_SECRET": server.api_secret,
-        }
+    fails = "fails" in block.arguments
     done = subprocess.run(
         command,
         cwd=place.folder,
-        env=environment,
+        env=place.environment(block.arguments),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=_SECONDS_IN_ORDER if place.in_order else _SECONDS,
     )
-    assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}{done.stderr}"
+    assert (done.returncode != 0) is fails, f"status {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _trimmed(text: str) -> str:
+    """Leave out the spaces that tables are padded with: what else is installed is in them too."""
+    return "\n".join(re.sub(r"(?<=\S) {2,}", "  ", line.rstrip()) for line in text.splitlines())
 
 
 def _commands(block: Block) -> list[list[str]]:

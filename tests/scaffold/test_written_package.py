@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from avatar_core.livekit_server import LiveKitServer
 from tests.demo.film import SAME_SPEECH, read_film, read_sound, similarity
 from tests.demo.sounds import write_sound
 from tests.docs.blocks import blocks_of
+from tests.docs.own_environment import make_environment
 from tests.house.tree import ROOT
 
 AVATAR = ("-c", "from avatar_core.cli.app import main; main()")
@@ -27,7 +27,7 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     done = subprocess.run(
         command,
         cwd=cwd,
-        env=os.environ | {"UV_PYTHON_DOWNLOADS": "never"} | variables,
+        env=os.environ | variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -47,16 +47,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def python(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the package installed in it, beside what is here."""
-    environment = tmp_path_factory.mktemp("installed") / "venv"
-    run("uv", "venv", "--quiet", "--python", sys.executable, environment, cwd=package)
-    (site,) = environment.glob("lib/python*/site-packages")
-    here = sysconfig.get_path("purelib")
-    (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
-    found = environment / "bin" / "python"
-    # The build backend is the one that is here, and so is what the package depends on: no network.
-    local = ("--no-build-isolation", "--no-deps", "--offline")
-    run("uv", "pip", "install", "--quiet", "--python", found, *local, package, cwd=package.parent)
-    return found
+    binaries = make_environment(tmp_path_factory.mktemp("installed") / "venv")
+    run(binaries / "pip", "install", package, cwd=package.parent)
+    return binaries / "python"
 
 
 def test_it_is_installed_whole_and_listed_as_sound(python: Path, tmp_path: Path) -> None:
