@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 from typing import Any
 
 from livekit import rtc
+from livekit.agents import __version__ as agents_version
 from livekit.agents import job
 from livekit.agents.voice.avatar import DataStreamAudioOutput
+from packaging.specifiers import SpecifierSet
 
 from avatar_core.contract.audio_routes import DataStream
+from avatar_core.log import logger
+
+TESTED = SpecifierSet(">=1.8.9,<1.9")
+"""Versions of livekit-agents whose private names were looked at; others are left alone."""
 
 _ROUTE_NAMES = (
     "_clear_buffer_timeout",
@@ -28,6 +35,25 @@ _ROUTE_NAMES = (
 
 DEFAULT_CLEAR_TIMEOUT = 2.0
 """Seconds to wait for the report behind an interruption where a plugin sets no limit."""
+
+
+@functools.cache
+def is_tested(version: str = agents_version) -> bool:
+    """Tell whether the private names of a version may be used; warns once where they may not.
+
+    Args:
+        version: Version of livekit-agents, by default the installed one.
+    """
+    if TESTED.contains(version, prereleases=True):
+        return True
+    logger.warning(
+        "livekit-agents %s is not a version whose plugins were tested here (%s): they speak by"
+        " LiveKit's own sender, which leaves listeners behind in the room; upgrade"
+        " avatar-provider-livekit",
+        version,
+        TESTED,
+    )
+    return False
 
 
 def missing_names() -> list[str]:
@@ -57,7 +83,7 @@ def as_data_stream(output: object) -> DataStream | None:
     Returns:
         Whom to send to, and how; None where it is another output, or cannot be read.
     """
-    if type(output) is not DataStreamAudioOutput:
+    if type(output) is not DataStreamAudioOutput or not is_tested():
         return None
     if not all(hasattr(output, name) for name in _ROUTE_NAMES):
         return None
@@ -95,7 +121,7 @@ def dispose(output: object) -> None:
     Args:
         output: What the plugin had installed.
     """
-    if not isinstance(output, DataStreamAudioOutput):
+    if not isinstance(output, DataStreamAudioOutput) or not is_tested():
         return
     sender: Any = output
     task = getattr(sender, "_start_atask", None)
@@ -107,5 +133,6 @@ def dispose(output: object) -> None:
     identity = getattr(sender, "_destination_identity", None)
     for table in ("_playback_finished_handlers", "_playback_started_handlers"):
         handlers = getattr(DataStreamAudioOutput, table, {})
-        if getattr(handlers.get(identity), "__self__", None) is sender:
+        handler = handlers.get(identity)
+        if handler is not None and getattr(handler, "__self__", None) is sender:
             del handlers[identity]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+import weakref
 from typing import Any
 
 from livekit import rtc
@@ -36,6 +37,8 @@ APPEARS_WITHIN = 4.0
 
 DOCS = "docs/guides/livekit-plugins.md"
 _IDS = ("session_id", "conversation_id")
+_STARTED: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Callers' objects that were started: a second start would make a second session."""
 
 
 class PluginProvider:
@@ -57,7 +60,6 @@ class PluginProvider:
         self._known = known
         self.wrapped = wrapped
         """The caller's own object; it can be started once."""
-        self._used = False
         self._parameters = parameters_of(plugin)
         self._uncertain: dict[str, tuple[rtc.Room, tuple[str, ...]]] = {}
 
@@ -92,13 +94,14 @@ class PluginProvider:
         """Start the plugin, and keep what it wants to install for the core to use."""
         if request.room is None or request.room_key is None:
             raise ConfigurationError("LiveKit's plugins need a room and the key to it")
-        if self.wrapped is not None and self._used:
+        if self.wrapped is not None and self.wrapped in _STARTED:
             raise ConfigurationError(
                 f"this object of {self._plugin.__module__} was started before, and a plugin's"
                 " object can be started once: make a new one, or name the provider"
                 f" ({self._name!r}), which makes one for each start"
             )
-        self._used = True
+        if self.wrapped is not None:
+            _STARTED.add(self.wrapped)
         run = PluginRun(
             PluginCall(
                 name=self._short,

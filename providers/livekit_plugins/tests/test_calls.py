@@ -44,7 +44,8 @@ async def test_by_name_it_speaks_and_closing_gives_the_voice_back(
     livekit_server: LiveKitServer, cloud: TavusCloud
 ) -> None:
     avatar = AvatarSession("livekit.tavus", policy=RAISE, **cloud.options())
-    assert avatar.wrapped is None
+    before = avatar.wrapped
+    assert before is None
     async with (
         open_stage(livekit_server) as stage,
         open_avatar_call(stage, avatar, patience=PATIENCE) as call,
