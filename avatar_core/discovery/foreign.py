@@ -8,12 +8,13 @@ from avatar_core.discovery.registry import ProviderRegistry
 from avatar_core.discovery.selection_grammar import Candidate
 
 
-def adopted(found: object, registry: ProviderRegistry) -> Candidate:
+def adopted(found: object, registry: ProviderRegistry, *, refusal: str) -> Candidate:
     """Make a candidate of an object; a provider family that knows its kind makes the provider.
 
     Args:
         found: The object.
         registry: Where the families are.
+        refusal: What to say of an object that no family knows, before the name of its kind.
 
     Raises:
         ConfigurationError: It is of no kind that an installed family knows.
@@ -29,7 +30,7 @@ def adopted(found: object, registry: ProviderRegistry) -> Candidate:
     if provider is None:
         hint = install_hint("livekit") if hasattr(found, "avatar_identity") else ""
         raise ConfigurationError(
-            "the provider argument must be a name, a Provider, an avatar of LiveKit's plugins, or"
-            f" a list of them, not {kind.__name__}" + (f"; to use that one, {hint}" if hint else "")
+            f"{refusal}, not {kind.__name__}"
+            + (f"; for an avatar of another package, {hint}" if hint else "")
         )
     return Candidate(name=provider.name, adopted=provider)

@@ -245,6 +245,11 @@ def _candidates(
 ) -> tuple[Candidate, ...]:
     several = isinstance(argument, Sequence) and not isinstance(argument, (str, bytes, bytearray))
     parts: Any = argument if several else [argument]
+    refusal = (
+        f"{_ARGUMENT}: its list takes names and Provider"
+        if several
+        else f"{_ARGUMENT} must be a name, a Provider or a list of them"
+    )
     if not parts:
         raise ConfigurationError(f"{_ARGUMENT} is an empty list; name one, or pass 'off'")
     found: list[Candidate] = []
@@ -255,5 +260,5 @@ def _candidates(
             parsed = parse_selection(part, source=_ARGUMENT)
             found.extend(parsed or (Candidate(name="off"),))
         else:
-            found.append(adopted(part, registry))
+            found.append(adopted(part, registry, refusal=refusal))
     return refuse_mixed_off(tuple(found), source=_ARGUMENT)

@@ -33,7 +33,7 @@ class Candidate:
     avatar: str | None = field(default=None, repr=False)
     text: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    adopted: LoadedProvider | None = None
+    adopted: LoadedProvider | None = field(default=None, repr=False)
 
 
 def parse_selection(text: str, *, source: str = "the provider") -> tuple[Candidate, ...]:

@@ -130,9 +130,8 @@ def dispose(output: object) -> None:
     room, handler = getattr(sender, "_room", None), "_handle_connection_state_changed"
     if room is not None and hasattr(sender, handler):
         room.off("connection_state_changed", getattr(sender, handler))
-    identity = getattr(sender, "_destination_identity", None)
+    identity: str = getattr(sender, "_destination_identity", "")
     for table in ("_playback_finished_handlers", "_playback_started_handlers"):
-        handlers = getattr(DataStreamAudioOutput, table, {})
-        handler = handlers.get(identity)
-        if handler is not None and getattr(handler, "__self__", None) is sender:
-            del handlers[identity]
+        handlers: dict[str, Any] = getattr(DataStreamAudioOutput, table, {})
+        if getattr(handlers.get(identity), "__self__", None) is sender:
+            handlers.pop(identity, None)
