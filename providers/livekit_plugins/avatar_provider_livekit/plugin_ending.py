@@ -47,4 +47,18 @@ async def _end_liveavatar(plugin: Any) -> None:
         await asyncio.wait([task], timeout=5.0)
 
 
-_BEFORE_CLOSE: dict[str, Ending] = {"liveavatar": _end_liveavatar}
+async def _end_runway(plugin: Any) -> None:
+    # It tells the avatar by a data packet, which reaches nobody where that is not in the room; the
+    # request that ends the session is sent only where the agent's own connection is gone.
+    room, cancel = (
+        getattr(plugin, "_room", None),
+        getattr(plugin, "_cancel_runway_realtime_session", None),
+    )
+    known = getattr(plugin, "_realtime_session_id", None) is not None
+    if room is None or cancel is None or not known:
+        return
+    if plugin.avatar_identity not in room.remote_participants:
+        await cancel()
+
+
+_BEFORE_CLOSE: dict[str, Ending] = {"liveavatar": _end_liveavatar, "runway": _end_runway}

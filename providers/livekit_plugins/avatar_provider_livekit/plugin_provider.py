@@ -13,7 +13,11 @@ from livekit.agents import APIConnectOptions
 from pydantic import create_model
 
 from avatar_core.contract.audio_routes import Discard
-from avatar_core.contract.errors import ConfigurationError, ProviderError
+from avatar_core.contract.errors import (
+    ConfigurationError,
+    ProviderTimeoutError,
+    StartUncertainError,
+)
 from avatar_core.contract.hookspecs import hookimpl
 from avatar_core.contract.models import (
     Capabilities,
@@ -115,7 +119,7 @@ class PluginProvider:
         )
         try:
             await run.start(seconds=max(0.1, request.deadline - time.monotonic() - MARGIN))
-        except ProviderError:
+        except (ProviderTimeoutError, StartUncertainError):
             identities = self._identities(run.plugin, request)
             self._uncertain[request.idempotency_key] = (request.rtc_room, identities)
             raise

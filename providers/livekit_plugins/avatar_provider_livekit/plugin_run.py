@@ -13,7 +13,11 @@ from livekit.agents import AgentSession, get_job_context
 from livekit.agents.utils import http_context
 
 from avatar_core.contract.audio_routes import AudioRoute, Sink
-from avatar_core.contract.errors import ConfigurationError, ProviderTimeoutError
+from avatar_core.contract.errors import (
+    ConfigurationError,
+    ProviderTimeoutError,
+    StartUncertainError,
+)
 from avatar_core.contract.models import RoomAddress
 from avatar_core.log import logger
 from avatar_provider_livekit.agent_view import AgentView
@@ -116,9 +120,11 @@ class PluginRun:
         async with http_context.open():
             try:
                 await self._start(seconds)
-            except Exception as exc:  # noqa: BLE001 - handed to who waits
+            except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as exc:  # noqa: BLE001 - a SystemExit would end the event loop
                 await self._clean_up()
-                started.set_exception(exc)
+                started.set_exception(exc if isinstance(exc, Exception) else _exited(exc))
                 return
             started.set_result(None)
             while True:
@@ -171,3 +177,9 @@ class PluginRun:
             )
         with contextlib.suppress(Exception):
             dispose(self._view.output.captured)
+
+
+def _exited(exc: BaseException) -> StartUncertainError:
+    return StartUncertainError(
+        f"LiveKit's plugin raised {type(exc).__name__}; a session may exist at the vendor"
+    )
