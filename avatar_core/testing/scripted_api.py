@@ -32,11 +32,14 @@ from yarl import URL
 
 from avatar_core.testing.plain_face import PlainFace
 from avatar_core.worker.avatar_worker import AvatarWorker
+from avatar_core.worker.options import WorkerOptions
 
-ApiFault = Literal["down", "slow", "garbled"]
-"""Connections break; no answer comes; what is asked is done, and the answer is nonsense."""
+ApiFault = Literal["down", "slow", "garbled", "dropped"]
+"""Connections break; no answer comes; what is asked is done, and the answer is nonsense, or the
+connection breaks instead of it."""
 
 GARBAGE = "<html><body>Welcome to nginx!</body></html>"
+_WORKER_OPTIONS = WorkerOptions()
 _PASSED_ON = frozenset({"content-type", "retry-after", "x-request-id"})
 T = TypeVar("T")
 
@@ -146,7 +149,15 @@ class ScriptedApi:
         """Answer as told again; calls that were held break off."""
         self._do(self._set_fault(None))
 
-    async def send_avatar(self, session_id: str, *, url: str, token: str, agent: str) -> None:
+    async def send_avatar(
+        self,
+        session_id: str,
+        *,
+        url: str,
+        token: str,
+        agent: str,
+        options: WorkerOptions = _WORKER_OPTIONS,
+    ) -> None:
         """Let a real avatar with a plain face join a room; for a route's function.
 
         Args:
@@ -154,8 +165,9 @@ class ScriptedApi:
             url: LiveKit server.
             token: The avatar's room token.
             agent: Identity of the agent whose speech it says.
+            options: How it publishes and leaves, and its faults.
         """
-        worker = AvatarWorker(renderer=PlainFace(), agent_identity=agent)
+        worker = AvatarWorker(renderer=PlainFace(), agent_identity=agent, options=options)
         self._avatars[session_id] = worker
         await worker.start(url, token)
 
@@ -238,12 +250,14 @@ class ScriptedApi:
         if fault == "slow":
             assert self._healed is not None
             await self._healed.wait()
-        if fault in ("down", "slow"):
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
-        answer = await self._true_answer(call, body)
-        return web.Response(text=GARBAGE, content_type="text/html") if fault else answer
+        answer = web.Response()
+        if fault not in ("down", "slow"):
+            answer = await self._true_answer(call, body)
+        if fault == "garbled":
+            return web.Response(text=GARBAGE, content_type="text/html")
+        if fault is not None and request.transport is not None:
+            request.transport.abort()
+        return answer
 
     async def _true_answer(self, call: ApiCall, body: bytes) -> web.Response:
         if self.key is not None and not any(self.key in value for value in call.headers.values()):
