@@ -103,8 +103,8 @@ async def it_is_paused_and_resumed(call: AvatarCall, double: VendorDouble) -> No
     assert len(call.log.finished) == before, "the segment was finished while it was paused"
     call.log.output.resume()
     await asyncio.wait_for(handle.wait_for_playout(), PATIENCE)
-    await call.until_silent()
     lost = lost_at_most(double)
+    await heard_nearly(call.stage, call.avatar.avatar_identity, seconds - lost, since=began)
     assert_whole(call.heard(since_time=began), seconds=seconds, missing=lost, repeated=0.3 + lost)
     assert [each.interrupted for each in call.log.finished[before:]] == [False]
 
@@ -124,17 +124,20 @@ async def the_sentence_goes_on_at(
 ) -> None:
     """A switch in mid-sentence from another vendor goes on with the sentence."""
     viewer, former = stage.viewer, avatar.avatar_identity
+    # Brought in before: a busy machine may take longer for that than the sentence.
+    standby = await asyncio.wait_for(avatar.prepare(name(double), **double.options()), PATIENCE)
+    await viewer.until_seen(standby.avatar_identity)
     handle = stage.agent_session.say("a long sentence", audio=sweep(seconds=LONG))
     await viewer.until_heard(former, seconds=1.0)
-    await asyncio.wait_for(avatar.switch(name(double), **double.options()), PATIENCE)
+    await asyncio.wait_for(avatar.switch(standby), PATIENCE)
     latter = avatar.avatar_identity
     assert (avatar.state, avatar.provider) == ("live", name(double))
     assert latter != former
     await asyncio.wait_for(handle.wait_for_playout(), PATIENCE)
-    await viewer.until_silent(latter)
+    await viewer.until_heard(latter, seconds=0.5)
+    await viewer.until_silent(latter, seconds=0.6)
     both = read_sweep(viewer.heard[former].samples, viewer.heard[latter].samples)
     assert_whole(both, seconds=LONG, missing=1.0, repeated=1.0)
-    assert viewer.heard[latter].loud_seconds() > 0.5, "the sentence ended with the former"
     assert viewer.heard[stage.agent_identity].loud_seconds() == 0, "the voice has no part in it"
     await viewer.until(lambda: former not in viewer.room.remote_participants, timeout=PATIENCE)
 
@@ -149,12 +152,12 @@ async def the_voice_goes_on_when_its_worker_dies(
     await viewer.until_heard(identity, seconds=1.0, since=began)
     await double.kill()
     await asyncio.wait_for(handle.wait_for_playout(), PATIENCE)
-    await viewer.until_silent(stage.agent_identity)
+    await viewer.until_heard(stage.agent_identity, seconds=1.0, since=began)
+    await viewer.until_silent(stage.agent_identity, seconds=0.6)
     assert avatar.state == "voice_only"
     heard = [since(viewer.heard[each], began) for each in (identity, stage.agent_identity)]
     both, lost = read_sweep(*heard), lost_at_most(double)
     assert_whole(both, seconds=LONG, missing=lost, repeated=1.5)
-    assert read_sweep(heard[1]).seconds > 1.0, "it was not the voice that went on"
 
 
 async def a_refused_key_is_told(double: VendorDouble, stage: CallStage) -> None:
@@ -235,10 +238,18 @@ async def the_voice_speaks(stage: CallStage) -> None:
     began, agent = time.monotonic(), stage.agent_identity
     handle = stage.agent_session.say("by voice", audio=sweep(seconds=SENTENCE))
     await asyncio.wait_for(handle.wait_for_playout(), PATIENCE)
-    await stage.viewer.until_heard(agent, seconds=SENTENCE / 2, since=began)
-    await stage.viewer.until_silent(agent, timeout=PATIENCE)
+    await heard_nearly(stage, agent, SENTENCE, since=began)
     heard = read_sweep(since(stage.viewer.heard[agent], began))
     assert_whole(heard, seconds=SENTENCE)
+
+
+async def heard_nearly(stage: CallStage, identity: str, seconds: float, *, since: float) -> None:
+    """Wait until all but the end of a sentence was heard, and then silence.
+
+    On a busy machine sound comes late, and half a second without any does not mean its end.
+    """
+    await stage.viewer.until_heard(identity, seconds=seconds - 0.2, since=since)
+    await stage.viewer.until_silent(identity, timeout=PATIENCE)
 
 
 async def nobody_else_is_there(stage: CallStage) -> None:
