@@ -29,6 +29,7 @@ from avatar_core.contract.sessions import (
     Finding,
     ListedSession,
     RoomAddress,
+    RoomKey,
     StartedSession,
     WorkerToken,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "ProviderRequest",
     "RecoverRequest",
     "RoomAddress",
+    "RoomKey",
     "SessionRequest",
     "StandIn",
     "StartRequest",

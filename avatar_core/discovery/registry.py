@@ -71,6 +71,8 @@ class ProviderRegistry:
         if failure is not None:
             raise ProviderLoadError(name, failure.reason, distribution=failure.distribution)
         fresh = self._load(name)
+        if fresh.name != name:
+            return fresh  # asked for by the end of its name, and kept under the whole
         with self._lock:
             self._failures.pop(name, None)
             return self._loaded.setdefault(name, fresh)
@@ -82,9 +84,64 @@ class ProviderRegistry:
             return self._checked(name, claim, "entry point")
         prefix, dot, member = name.partition(".")
         families = claims_by_name(self._entry_points, FAMILY_GROUP)
+        if not dot and (whole := self._whole_name(name, families)) is not None:
+            return self.get(whole)
         if not (member and prefix in families):
             raise self._not_found(name, claims, families)
         return self._checked(name, self._only(f"{prefix}.*", families[prefix]), "family")
+
+    def _whole_name(self, short: str, families: Claims) -> str | None:
+        """Find the one provider of a family whose name ends so; None where there is none."""
+        found: list[str] = []
+        for prefix, claims in families.items():
+            if len(claims) > 1 or blocking_name(f"{prefix}.{short}"):
+                continue
+            try:
+                names = self._family(prefix, claims[0]).names()
+            except UnfitPluginError:
+                continue  # who names a provider of it in full is told
+            found += [name for name in names if name == f"{prefix}.{short}"]
+        if len(found) > 1:
+            raise ProviderNotFoundError(
+                short, installed=found, hint=f"write which: {' or '.join(map(repr, found))}"
+            )
+        return found[0] if found else None
+
+    def adopt(self, found: object) -> LoadedProvider | None:
+        """Make a provider of an object that was given in place of a name.
+
+        Args:
+            found: An object of some other package, such as a started-to-be avatar of a vendor's.
+
+        Returns:
+            A provider of its own, which is not kept; None where no family knows the object.
+
+        Raises:
+            ProviderLoadError: A family knows it, and what it makes of it cannot be used.
+        """
+        for prefix, claims in claims_by_name(self._entry_points, FAMILY_GROUP).items():
+            label = f"{prefix}.*"
+            if len(claims) > 1 or blocking_name(label):
+                continue
+            try:
+                plugin = self._family(prefix, claims[0]).adopt(found)
+                if plugin is None:
+                    continue
+                manager, info = check_provider(plugin)
+            except UnfitPluginError as exc:
+                raise ProviderLoadError(
+                    label, str(exc), distribution=claims[0].distribution
+                ) from exc.__cause__
+            return LoadedProvider(
+                name=info.name,
+                distribution=claims[0].distribution,
+                version=claims[0].version,
+                origin="family",
+                plugin=plugin,
+                info=info,
+                manager=manager,
+            )
+        return None
 
     def _only(self, name: str, claims: tuple[Claim, ...]) -> Claim:
         if len(claims) > 1:
@@ -225,27 +282,40 @@ class ProviderRegistry:
 
     # --- all providers --------------------------------------------------------------------------
 
-    def list_providers(self, *, load: bool = False) -> tuple[ProviderListing, ...]:
+    def list_providers(
+        self, *, load: bool = False, members: bool = True
+    ) -> tuple[ProviderListing, ...]:
         """List what is installed and registered, sorted by name.
 
         Args:
             load: Import every one, each in isolation, to tell which are broken. Without it only
                 metadata is read and nothing is imported.
+            members: With ``load``: also import the members of families, which are many.
         """
         claims = claims_by_name(self._entry_points, PROVIDER_GROUP)
         families = claims_by_name(self._entry_points, FAMILY_GROUP)
         if load:
             for name in claims:
                 self._try(name)
-            for prefix in families:
+            for prefix in families if members else ():
                 self._try_family(prefix, families[prefix])
         with self._lock:
             known = Known(
                 loaded=dict(self._loaded),
                 families=frozenset(self._families),
+                missing=self._missing(),
                 failures=dict(self._failures),
             )
         return list_rows(claims, families, known)
+
+    def _missing(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for family in self._families.values():
+            try:
+                found.update(family.missing())
+            except UnfitPluginError:
+                continue  # it costs its advice; its providers are listed
+        return found
 
     def _try(self, name: str) -> None:
         try:
@@ -256,8 +326,11 @@ class ProviderRegistry:
                 self._failures[name] = Failure(
                     reason=exc.hint or "its family does not make it", distribution=None
                 )
-        except ProviderLoadError:
-            pass  # remembered with its reason, or plain from metadata: the listing shows it
+        except ProviderLoadError as exc:
+            # Remembered with its reason or plain from metadata, but for what a family says itself.
+            if name not in self._failures and "." in name and not blocking_name(name):
+                with self._lock:
+                    self._failures[name] = Failure(reason=exc.reason, distribution=exc.distribution)
 
     def _try_family(self, prefix: str, claims: tuple[Claim, ...]) -> None:
         label = f"{prefix}.*"

@@ -40,6 +40,12 @@ class Candidates:
         """Identity that the first provider's avatar would have; empty without one."""
         return self._identity_of(self.resolved[0]) if self.resolved else ""
 
+    @property
+    def first_wrapped(self) -> object | None:
+        """The object that the first provider was made of; None where it was named."""
+        provider = self.resolved[0].provider if self.resolved else None
+        return getattr(provider.plugin, "wrapped", None) if provider is not None else None
+
     def slots(self, *, find_site: Callable[[], CallSite], http: HttpPool) -> list[ProviderSlot]:
         """Return the candidates ready to be started.
 
