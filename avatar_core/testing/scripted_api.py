@@ -96,6 +96,7 @@ class ScriptedApi:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         self._avatars: dict[str, AvatarWorker] = {}
         self._fault: ApiFault | None = None
+        self._fault_at = ""
         self._loop = asyncio.new_event_loop()
         self._healed: asyncio.Event | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -137,13 +138,14 @@ class ScriptedApi:
 
         return add
 
-    def fail(self, fault: ApiFault) -> None:
+    def fail(self, fault: ApiFault, *, at: str = "/") -> None:
         """Let every call go wrong until ``heal``.
 
         Args:
             fault: How.
+            at: Only calls whose path begins so.
         """
-        self._do(self._set_fault(fault))
+        self._do(self._set_fault(fault, at))
 
     def heal(self) -> None:
         """Answer as told again; calls that were held break off."""
@@ -228,9 +230,9 @@ class ScriptedApi:
         for session_id in self.avatars:
             await self.end_avatar(session_id)
 
-    async def _set_fault(self, fault: ApiFault | None) -> None:
+    async def _set_fault(self, fault: ApiFault | None, at: str = "/") -> None:
         assert self._healed is not None
-        self._fault = fault
+        self._fault, self._fault_at = fault, at
         if fault is None:
             self._healed.set()
         else:
@@ -246,7 +248,7 @@ class ScriptedApi:
             arguments={},
         )
         self.calls.append(call)
-        fault = self._fault
+        fault = self._fault if call.path.startswith(self._fault_at) else None
         if fault == "slow":
             assert self._healed is not None
             await self._healed.wait()

@@ -194,11 +194,11 @@ async def a_hang_is_bounded(double: VendorDouble, stage: CallStage) -> None:
 async def a_dropped_answer_leaves_nobody(double: VendorDouble, stage: CallStage) -> None:
     """Where the vendor accepted and its answer was lost, no avatar stays in the room."""
     before = len(double.created)
-    await asyncio.to_thread(double.api.fail, "dropped")
+    await asyncio.to_thread(double.api.fail, "dropped", at=double.creates_at)
     error = await failed_start(double, stage)
     await asyncio.to_thread(double.api.heal)
     assert isinstance(error, ProviderError), repr(error)
-    assert len(double.created) > before, "the vendor had accepted nothing"
+    assert len(double.created) == before + 1, "the vendor was asked for another"
 
 
 async def one_that_never_joins_is_replaced(double: VendorDouble, stage: CallStage) -> None:

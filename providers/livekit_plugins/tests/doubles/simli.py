@@ -15,6 +15,7 @@ class SimliDouble(VendorDouble):
     vendor = "simli"
     key_header = ("x-simli-api-key", "{key}")
     reports_start = False
+    creates_at = "/integrations/"
 
     def options(self, *, key: str = VendorDouble.key) -> dict[str, Any]:
         """Return arguments of ``simli.AvatarSession``."""

@@ -49,6 +49,9 @@ class VendorDouble(ABC):
     ends: ClassVar[bool] = False
     """Whether its plugin tells the vendor of the end, other than by removing the participant."""
 
+    creates_at: ClassVar[str] = "/"
+    """How the path of the call that makes a session begins, where there are others before it."""
+
     def __init__(self, api: ScriptedApi) -> None:
         self.api = api
         self.created: list[Created] = []
