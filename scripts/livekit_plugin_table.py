@@ -15,9 +15,9 @@ INTRODUCTION = """\
 # LiveKit's avatar plugins
 
 Every installed `livekit.plugins.<x>.AvatarSession` is the provider `livekit.<x>`. This table says
-which were run, and how: against doubles of the vendors' HTTP APIs on loopback, with the plugin's own
-package, unmodified, a real LiveKit server, real rooms and a real worker. It says nothing about the
-vendors' services.
+which were run, and how: against doubles of the vendors' HTTP APIs on loopback, with the plugin's
+own package, unmodified, a real LiveKit server, real rooms and a real worker. It says nothing about
+the vendors' services.
 
 - **proven**: all of the matrix passed in one run. A sentence is heard from the avatar, whole, once;
   it is interrupted, paused and resumed; closing gives the agent's voice back and leaves nobody in

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from avatar_provider_livekit.known_plugins import KNOWN_PLUGINS
 from avatar_provider_livekit.proof import PROOFS
-
 from providers.livekit_plugins.tests.doubles import DOUBLES
 from scripts import livekit_plugin_table
 
