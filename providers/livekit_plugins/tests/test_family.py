@@ -13,11 +13,9 @@ import pytest
 
 from avatar_core import AvatarSession, ConfigurationError, ProviderLoadError, ProviderNotFoundError
 from avatar_core.discovery.registry import ProviderRegistry
-from avatar_provider_livekit import livekit_internals, proven
+from avatar_provider_livekit import livekit_internals
 from avatar_provider_livekit.installed_plugins import PLUGIN_GROUP
 from avatar_provider_livekit.known_plugins import KNOWN_PLUGINS
-
-PAGE = Path(__file__).parents[3] / proven.PAGE
 
 DRIVEN = (
     *("anam", "avatartalk", "bey", "did", "keyframe", "lemonslice", "liveavatar", "runway"),
@@ -139,9 +137,3 @@ def test_another_version_is_left_alone_with_one_warning(caplog: pytest.LogCaptur
     assert not livekit_internals.is_tested("99.1")
     assert not livekit_internals.is_tested("99.1")
     assert sum("99.1" in record.getMessage() for record in caplog.records) == 1
-
-
-def test_the_page_says_what_was_proven() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert proven.with_table(page) == page, "run: python -m avatar_provider_livekit.proven"
-    assert set(proven.PROOFS) == {*KNOWN_PLUGINS, "inference"}
