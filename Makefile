@@ -8,7 +8,7 @@ PYTHONPYCACHEPREFIX = $(CURDIR)/.bytecode_cache
 export PYTHONPYCACHEPREFIX
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test chaos test-versions lint format types docs bench lock setup clean
+.PHONY: help demo test chaos test-versions compat lint format types docs bench lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -25,6 +25,9 @@ chaos: setup ## Let things go wrong in 200 calls and write reports/chaos (ARGS="
 
 test-versions: setup ## Run the fast tests and one real call on every Python 3.10-3.13 found
 	@$(BIN)/python scripts/test_versions.py
+
+compat: setup ## Run LiveKit's avatar plugins, oldest and newest versions (ARGS="tavus bey")
+	@$(BIN)/python -m scripts.compat $(ARGS)
 
 lint: setup ## Check style, import rules and formatting
 	@sh scripts/lint.sh

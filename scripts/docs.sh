@@ -7,6 +7,7 @@ NO_MKDOCS_2_WARNING=1
 export NO_MKDOCS_2_WARNING
 .venv/bin/python -m scripts.hook_reference
 .venv/bin/python -m scripts.verified
+.venv/bin/python -m scripts.livekit_plugin_table
 if [ "${1:-}" = serve ]; then
     exec .venv/bin/mkdocs serve
 fi

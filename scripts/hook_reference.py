@@ -37,7 +37,7 @@ ANSWERS = (
 )
 """What providers make."""
 
-GIVEN = (models.ConnectOptions, models.RoomAddress, models.WorkerToken)
+GIVEN = (models.ConnectOptions, models.RoomAddress, models.RoomKey, models.WorkerToken)
 """What requests carry."""
 
 INTRODUCTION = f"""\

@@ -52,7 +52,7 @@ def choose_providers(
 
 
 def _having(hook: str) -> str:
-    rows = default_registry().list_providers(load=True)
+    rows = default_registry().list_providers(load=True, members=False)
     names = sorted({row.name for row in rows if hook in row.hooks})
     return f"providers that can: {', '.join(names) or 'none'}"
 

@@ -27,7 +27,7 @@ def find_provider_command(name: str) -> Any:
     Raises:
         ConfigurationError: Several providers have a command of that name.
     """
-    rows = default_registry().list_providers(load=True)
+    rows = default_registry().list_providers(load=True, members=False)
     trouble = [f"{row.name}: {row.error}" for row in rows if row.status in ("broken", "duplicate")]
     found: dict[str, Any] = {}
     for row in rows:

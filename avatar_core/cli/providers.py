@@ -19,7 +19,13 @@ from avatar_core.discovery.loaded import LoadedProvider, ProviderListing
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_STYLES = {"loaded": "green", "broken": "red", "duplicate": "red", "blocked": "yellow"}
+_STYLES = {
+    "loaded": "green",
+    "broken": "red",
+    "duplicate": "red",
+    "blocked": "yellow",
+    "not installed": "dim",
+}
 
 
 def providers(

@@ -93,6 +93,8 @@ class ProviderInfo:
         avatar_option: The option that the part behind the slash fills, as in ``name/avatar``.
         tokens: Room tokens a start needs.
         token_roles: A name for each token, in the order they are minted; the first is the avatar.
+        needs_room_key: It hands the key of the LiveKit project to a package that mints tokens
+            itself, so ``StartRequest.room_key`` is set. A token minted by the core can do less.
         default_identity: Identity of the avatar participant unless the caller sets one.
         default_name: Its display name; None takes the identity.
         credentials: Secrets it needs.
@@ -114,6 +116,7 @@ class ProviderInfo:
     avatar_option: str | None = None
     tokens: Literal["none", "one", "many"] = "one"
     token_roles: tuple[str, ...] = ("avatar",)
+    needs_room_key: bool = False
     default_identity: str = ""
     default_name: str | None = None
     credentials: tuple[Credential, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from avatar_core.contract.sessions import RoomAddress, StartedSession, WorkerToken
+from avatar_core.contract.sessions import RoomAddress, RoomKey, StartedSession, WorkerToken
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -87,6 +87,7 @@ class StartRequest(ProviderRequest):
         idempotency_key: One key for this start, kept over the provider's own retries.
         agent_session: The agent's session, for a provider in this process.
         rtc_room: The agent's room, for a provider in this process.
+        room_key: The key to the room, only where ``ProviderInfo.needs_room_key`` asks for it.
     """
 
     room: RoomAddress | None
@@ -97,6 +98,7 @@ class StartRequest(ProviderRequest):
     idempotency_key: str
     agent_session: AgentSession[Any] = field(repr=False)
     rtc_room: rtc.Room = field(repr=False)
+    room_key: RoomKey | None = field(default=None, repr=False)
 
     @property
     def token(self) -> str:

@@ -40,6 +40,19 @@ class WorkerToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoomKey:
+    """What signs tokens for every room of a LiveKit project; never printed.
+
+    Args:
+        api_key: LiveKit API key.
+        api_secret: LiveKit API secret.
+    """
+
+    api_key: str = field(repr=False)
+    api_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartedSession:
     """What ``start_session`` returns.
 
@@ -50,6 +63,7 @@ class StartedSession:
         expires_at: Unix time at which the provider ends it by itself; None if never or unknown.
         idle_timeout: Seconds without speech after which the provider ends it; None if never.
         data: The provider's own, handed back with every later request; never printed.
+        wrapped: The vendor's own object behind it, for the caller: ``AvatarSession.wrapped``.
     """
 
     session_id: str | None
@@ -58,6 +72,7 @@ class StartedSession:
     expires_at: float | None = None
     idle_timeout: float | None = None
     data: Any = field(default=None, repr=False)
+    wrapped: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

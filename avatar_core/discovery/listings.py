@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from avatar_core.discovery.entry_points import Claim, duplicate_reason
 from avatar_core.discovery.environment import BLOCKED_VARIABLE, names_in
@@ -33,11 +33,13 @@ class Known:
         loaded: Providers by name.
         families: Prefixes of the families that were imported.
         failures: Failed loads by name, ``prefix.*`` for a family's own.
+        missing: What families know and is not installed, with what installs it.
     """
 
     loaded: Mapping[str, LoadedProvider]
     families: frozenset[str]
     failures: Mapping[str, Failure]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def blocking_name(name: str) -> str | None:
@@ -93,6 +95,10 @@ def _family_rows(families: Claims, known: Known) -> Iterator[ProviderListing]:
         for member, failure in known.failures.items():
             if member.startswith(f"{prefix}.") and member != name and member not in known.loaded:
                 yield _row(member, several[:1], several[0], "family", "broken", failure)
+        for member, command in known.missing.items():
+            if member.startswith(f"{prefix}.") and member not in known.loaded:
+                row = _row(member, several[:1], several[0], "family", "not installed", None)
+                yield replace(row, error=command)
 
 
 def _row(

@@ -11,7 +11,7 @@ from avatar_core.contract.hookspecs import ProviderHooks
 from avatar_core.contract.models import ProviderInfo
 from avatar_core.discovery.hook_checks import hook_names
 
-Status = Literal["available", "loaded", "broken", "blocked", "duplicate"]
+Status = Literal["available", "loaded", "broken", "blocked", "duplicate", "not installed"]
 Origin = Literal["entry point", "registered", "family"]
 
 PROVIDER_HOOKS = hook_names(ProviderHooks)
@@ -85,7 +85,7 @@ class ProviderListing:
         distribution: The distribution that brought it, if known.
         version: Version of that distribution, if known.
         status: ``available`` is installed and not yet imported, ``loaded`` can be used, the
-            others cannot.
+            others cannot; of ``not installed`` a family knows, and ``error`` says how to get it.
         error: Why it cannot be used; None if it can, or has not been tried.
         origin: ``entry point``, ``registered`` in code, or a ``family``.
         title: The provider's name as people write it, once loaded.

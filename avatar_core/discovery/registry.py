@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import threading
+from collections.abc import Iterator
 
 from avatar_core.contract.errors import ProviderLoadError, ProviderNotFoundError
 from avatar_core.discovery.entry_points import (
@@ -20,7 +21,7 @@ from avatar_core.discovery.entry_points import (
     load_claim,
 )
 from avatar_core.discovery.environment import BLOCKED_VARIABLE
-from avatar_core.discovery.families import LoadedFamily, load_family
+from avatar_core.discovery.families import LoadedFamily, load_family, missing_names, whole_name
 from avatar_core.discovery.listings import Claims, Failure, Known, blocking_name, list_rows
 from avatar_core.discovery.loaded import LoadedProvider, Origin, ProviderListing
 from avatar_core.discovery.provider_checks import check_provider, refuse_bad_name
@@ -71,6 +72,8 @@ class ProviderRegistry:
         if failure is not None:
             raise ProviderLoadError(name, failure.reason, distribution=failure.distribution)
         fresh = self._load(name)
+        if fresh.name != name:
+            return fresh  # asked for by the end of its name, and kept under the whole
         with self._lock:
             self._failures.pop(name, None)
             return self._loaded.setdefault(name, fresh)
@@ -82,9 +85,21 @@ class ProviderRegistry:
             return self._checked(name, claim, "entry point")
         prefix, dot, member = name.partition(".")
         families = claims_by_name(self._entry_points, FAMILY_GROUP)
+        if not dot and (whole := whole_name(name, self.families())) is not None:
+            return self.get(whole)
         if not (member and prefix in families):
             raise self._not_found(name, claims, families)
         return self._checked(name, self._only(f"{prefix}.*", families[prefix]), "family")
+
+    def families(self) -> Iterator[LoadedFamily]:
+        """Give every family that can be used, importing each at its first use."""
+        for prefix, claims in claims_by_name(self._entry_points, FAMILY_GROUP).items():
+            if len(claims) > 1 or blocking_name(f"{prefix}.*"):
+                continue
+            try:
+                yield self._family(prefix, claims[0])
+            except UnfitPluginError:
+                continue  # whoever names a provider of it in full is told
 
     def _only(self, name: str, claims: tuple[Claim, ...]) -> Claim:
         if len(claims) > 1:
@@ -225,24 +240,28 @@ class ProviderRegistry:
 
     # --- all providers --------------------------------------------------------------------------
 
-    def list_providers(self, *, load: bool = False) -> tuple[ProviderListing, ...]:
+    def list_providers(
+        self, *, load: bool = False, members: bool = True
+    ) -> tuple[ProviderListing, ...]:
         """List what is installed and registered, sorted by name.
 
         Args:
             load: Import every one, each in isolation, to tell which are broken. Without it only
                 metadata is read and nothing is imported.
+            members: With ``load``: also import the members of families, which are many.
         """
         claims = claims_by_name(self._entry_points, PROVIDER_GROUP)
         families = claims_by_name(self._entry_points, FAMILY_GROUP)
         if load:
             for name in claims:
                 self._try(name)
-            for prefix in families:
+            for prefix in families if members else ():
                 self._try_family(prefix, families[prefix])
         with self._lock:
             known = Known(
                 loaded=dict(self._loaded),
                 families=frozenset(self._families),
+                missing=missing_names(self._families.values()),
                 failures=dict(self._failures),
             )
         return list_rows(claims, families, known)
@@ -256,8 +275,11 @@ class ProviderRegistry:
                 self._failures[name] = Failure(
                     reason=exc.hint or "its family does not make it", distribution=None
                 )
-        except ProviderLoadError:
-            pass  # remembered with its reason, or plain from metadata: the listing shows it
+        except ProviderLoadError as exc:
+            # Remembered with its reason or plain from metadata, but for what a family says itself.
+            if name not in self._failures and "." in name and not blocking_name(name):
+                with self._lock:
+                    self._failures[name] = Failure(reason=exc.reason, distribution=exc.distribution)
 
     def _try_family(self, prefix: str, claims: tuple[Claim, ...]) -> None:
         label = f"{prefix}.*"

@@ -12,6 +12,7 @@ from avatar_core.contract.options import RESERVED_OPTIONS, ProviderOptions
 from avatar_core.discovery.default import default_registry
 from avatar_core.discovery.entry_points import install_hint, raised
 from avatar_core.discovery.environment import PROVIDER_VARIABLE
+from avatar_core.discovery.foreign import adopted
 from avatar_core.discovery.loaded import LoadedProvider
 from avatar_core.discovery.option_text import options_from_text
 from avatar_core.discovery.registry import ProviderRegistry
@@ -25,6 +26,9 @@ from avatar_core.log import logger
 __all__ = ["Candidate", "Provider", "Resolved", "Selection", "parse_selection", "select"]
 
 _ARGUMENT = "the provider argument"
+
+Chosen = Any
+"""A name, a ``Provider``, or an object of a kind that an installed provider family knows."""
 
 
 class Provider:
@@ -121,7 +125,7 @@ class Selection:
     def _resolve_one(
         self, candidate: Candidate, registry: ProviderRegistry, left_out: dict[str, list[str]]
     ) -> Resolved:
-        provider = registry.get(candidate.name)
+        provider = candidate.adopted or registry.get(candidate.name)
         model = provider.info.options
         values = options_from_text(provider.name, model, candidate.text)
         given = dict(candidate.text)
@@ -172,7 +176,7 @@ def _check(provider: LoadedProvider, values: Mapping[str, Any]) -> ProviderOptio
 
 
 def select(
-    argument: str | Provider | Sequence[str | Provider] | None,
+    argument: Chosen | Sequence[Chosen] | None,
     options: Mapping[str, Any],
     *,
     registry: ProviderRegistry | None = None,
@@ -180,8 +184,9 @@ def select(
     """Understand what the caller chose; nothing is imported yet.
 
     Args:
-        argument: A name in the grammar of ``AVATAR_PROVIDER``, a ``Provider``, several of them in
-            the order to try, or None for what ``AVATAR_PROVIDER`` says.
+        argument: A name in the grammar of ``AVATAR_PROVIDER``, a ``Provider``, an object that a
+            provider family can use, several of them in the order to try, or None for what
+            ``AVATAR_PROVIDER`` says.
         options: The caller's keywords, without AvatarSession's own. Beside ``off`` they mean
             nothing: the same code runs with and without an avatar.
         registry: Asked for the installed names when nothing was chosen; None is the process's.
@@ -192,7 +197,7 @@ def select(
     """
     if argument is None:
         return _from_environment(options, registry)
-    candidates = _candidates(argument)
+    candidates = _candidates(argument, registry or default_registry())
     if not candidates:
         return Selection(candidates=(), off=True)
     if options and len(candidates) > 1:
@@ -235,13 +240,16 @@ def _nothing_chosen(registry: ProviderRegistry | None) -> ConfigurationError:
     )
 
 
-def _candidates(argument: str | Provider | Sequence[str | Provider]) -> tuple[Candidate, ...]:
-    parts: Any = [argument] if isinstance(argument, (str, Provider)) else argument
-    if not isinstance(parts, Sequence) or isinstance(parts, (bytes, bytearray)):
-        raise ConfigurationError(
-            f"{_ARGUMENT} must be a name, a Provider or a list of them, not"
-            f" {type(argument).__name__}"
-        )
+def _candidates(
+    argument: Chosen | Sequence[Chosen], registry: ProviderRegistry
+) -> tuple[Candidate, ...]:
+    several = isinstance(argument, Sequence) and not isinstance(argument, (str, bytes, bytearray))
+    parts: Any = argument if several else [argument]
+    refusal = (
+        f"{_ARGUMENT}: its list takes names and Provider"
+        if several
+        else f"{_ARGUMENT} must be a name, a Provider or a list of them"
+    )
     if not parts:
         raise ConfigurationError(f"{_ARGUMENT} is an empty list; name one, or pass 'off'")
     found: list[Candidate] = []
@@ -252,7 +260,5 @@ def _candidates(argument: str | Provider | Sequence[str | Provider]) -> tuple[Ca
             parsed = parse_selection(part, source=_ARGUMENT)
             found.extend(parsed or (Candidate(name="off"),))
         else:
-            raise ConfigurationError(
-                f"{_ARGUMENT}: its list takes names and Provider, not {type(part).__name__}"
-            )
+            found.append(adopted(part, registry, refusal=refusal))
     return refuse_mixed_off(tuple(found), source=_ARGUMENT)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from avatar_core.contract.errors import ConfigurationError
 from avatar_core.discovery.provider_checks import OFF
+
+if TYPE_CHECKING:
+    from avatar_core.discovery.loaded import LoadedProvider
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -23,12 +26,14 @@ class Candidate:
         avatar: The part behind the first slash, None without one.
         text: Options written as text, each with all its values, in order.
         options: Options given in Python.
+        adopted: The provider itself, made of an object that was given in place of a name.
     """
 
     name: str
     avatar: str | None = field(default=None, repr=False)
     text: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    adopted: LoadedProvider | None = field(default=None, repr=False)
 
 
 def parse_selection(text: str, *, source: str = "the provider") -> tuple[Candidate, ...]:

@@ -13,14 +13,13 @@ from livekit.agents.voice import avatar as livekit_avatar
 from typing_extensions import Self
 
 from avatar_core.contract.errors import ConfigurationError
-from avatar_core.contract.models import ConnectOptions
 from avatar_core.discovery.default import default_registry
 from avatar_core.discovery.selection import Provider, Resolved, select
 from avatar_core.log import logger
 from avatar_core.rtc_exit import end_rtc_before_the_interpreter
 from avatar_core.session.avatar_life import AvatarLife, GivenCredentials
 from avatar_core.session.avatar_run import AvatarRun
-from avatar_core.session.candidates import Candidates
+from avatar_core.session.candidates import Candidates, connect_options
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.stand_by import StandBy
 from avatar_core.session.states import (
@@ -31,13 +30,17 @@ from avatar_core.session.states import (
 )
 from avatar_core.session.status import SessionStatus
 
+Wrappable = str | Provider | livekit_avatar.AvatarSession[Any]
+"""What an avatar can be chosen by."""
+
 
 class AvatarSession(livekit_avatar.AvatarSession[Any]):
     """Gives a LiveKit agent a face, by the name of its provider.
 
     Args:
-        provider: ``name[/avatar][?option=value&…]``, a ``Provider``, several of them in failover
-            order, ``"off"``, or None for what ``AVATAR_PROVIDER`` says.
+        provider: ``name[/avatar][?option=value&…]``, a ``Provider``, the avatar of a LiveKit
+            plugin (with ``avatar-core[livekit]``), several of them in failover order, ``"off"``,
+            or None for what ``AVATAR_PROVIDER`` says.
         avatar_participant_identity: Identity of the avatar in the room; None for the provider's.
         avatar_participant_name: Its display name; None for the provider's.
         conn_options: Timeout (seconds) and retries towards the provider's API.
@@ -52,7 +55,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
 
     def __init__(
         self,
-        provider: str | Provider | Sequence[str | Provider] | None = None,
+        provider: Wrappable | Sequence[Wrappable] | None = None,
         *,
         avatar_participant_identity: NotGivenOr[str | None] = NOT_GIVEN,
         avatar_participant_name: NotGivenOr[str | None] = NOT_GIVEN,
@@ -67,7 +70,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             resolved=selection.resolve(default_registry()),
             given_identity=avatar_participant_identity or None,
             given_name=avatar_participant_name or None,
-            connect=_connect_options(conn_options),
+            connect=connect_options(conn_options),
         )
         self._status = SessionStatus(on_change=self._state_changed)
         self._life = AvatarLife(
@@ -97,6 +100,16 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
     def session_id(self) -> str | None:
         """The provider's id of the session; None before the start and where it has none."""
         return current.session.session_id if (current := self._current) is not None else None
+
+    @property
+    def wrapped(self) -> Any:
+        """The object of LiveKit's plugin that is driven, for what only it can do; None without.
+
+        Where the provider makes one for each start it is there from the start on.
+        """
+        if (current := self._current) is not None:
+            return current.session.wrapped
+        return self._candidates.first_wrapped
 
     @property
     def state(self) -> AvatarState:
@@ -169,7 +182,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
     # --- change --------------------------------------------------------------------------------
 
     async def switch(
-        self, provider: str | Provider | StandBy, *, at_boundary: bool = False, **options: Any
+        self, provider: Wrappable | StandBy, *, at_boundary: bool = False, **options: Any
     ) -> None:
         """Let another avatar speak: another provider's, or the same one's with other options.
 
@@ -197,7 +210,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
         else:
             await self._life.switch(_one(provider, options), at_boundary=at_boundary)
 
-    async def prepare(self, provider: str | Provider, **options: Any) -> StandBy:
+    async def prepare(self, provider: Wrappable, **options: Any) -> StandBy:
         """Bring another avatar into the room, where it waits to be switched to.
 
         Args:
@@ -279,15 +292,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             )
 
 
-def _connect_options(given: NotGivenOr[APIConnectOptions]) -> ConnectOptions:
-    if not given:
-        return ConnectOptions()
-    return ConnectOptions(
-        max_retry=given.max_retry, retry_interval=given.retry_interval, timeout=given.timeout
-    )
-
-
-def _one(provider: str | Provider, options: dict[str, Any]) -> Resolved:
+def _one(provider: Wrappable, options: dict[str, Any]) -> Resolved:
     """Find the one provider that is to be switched to."""
     resolved = select(provider, options).resolve(default_registry())
     if len(resolved) != 1:

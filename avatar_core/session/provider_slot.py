@@ -145,6 +145,7 @@ class ProviderSlot:
                 idempotency_key=self.idempotency_key,
                 agent_session=agent_session,
                 rtc_room=rtc_room,
+                room_key=self._room_key(),
             ),
         )
         if not isinstance(started, models.StartedSession):
@@ -226,6 +227,11 @@ class ProviderSlot:
                 payload=payload,
             ),
         )
+
+    def _room_key(self) -> models.RoomKey | None:
+        if self.site is None or not self.provider.info.needs_room_key:
+            return None
+        return models.RoomKey(api_key=self.site.api_key, api_secret=self.site.api_secret)
 
     def _common(self, seconds: float) -> dict[str, Any]:
         return {

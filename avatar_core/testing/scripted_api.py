@@ -32,11 +32,14 @@ from yarl import URL
 
 from avatar_core.testing.plain_face import PlainFace
 from avatar_core.worker.avatar_worker import AvatarWorker
+from avatar_core.worker.options import WorkerOptions
 
-ApiFault = Literal["down", "slow", "garbled"]
-"""Connections break; no answer comes; what is asked is done, and the answer is nonsense."""
+ApiFault = Literal["down", "slow", "garbled", "dropped"]
+"""Connections break; no answer comes; what is asked is done, and the answer is nonsense, or the
+connection breaks instead of it."""
 
 GARBAGE = "<html><body>Welcome to nginx!</body></html>"
+_WORKER_OPTIONS = WorkerOptions()
 _PASSED_ON = frozenset({"content-type", "retry-after", "x-request-id"})
 T = TypeVar("T")
 
@@ -93,6 +96,7 @@ class ScriptedApi:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         self._avatars: dict[str, AvatarWorker] = {}
         self._fault: ApiFault | None = None
+        self._fault_at = ""
         self._loop = asyncio.new_event_loop()
         self._healed: asyncio.Event | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -134,19 +138,28 @@ class ScriptedApi:
 
         return add
 
-    def fail(self, fault: ApiFault) -> None:
+    def fail(self, fault: ApiFault, *, at: str = "/") -> None:
         """Let every call go wrong until ``heal``.
 
         Args:
             fault: How.
+            at: Only calls whose path begins so.
         """
-        self._do(self._set_fault(fault))
+        self._do(self._set_fault(fault, at))
 
     def heal(self) -> None:
         """Answer as told again; calls that were held break off."""
         self._do(self._set_fault(None))
 
-    async def send_avatar(self, session_id: str, *, url: str, token: str, agent: str) -> None:
+    async def send_avatar(
+        self,
+        session_id: str,
+        *,
+        url: str,
+        token: str,
+        agent: str,
+        options: WorkerOptions = _WORKER_OPTIONS,
+    ) -> None:
         """Let a real avatar with a plain face join a room; for a route's function.
 
         Args:
@@ -154,8 +167,9 @@ class ScriptedApi:
             url: LiveKit server.
             token: The avatar's room token.
             agent: Identity of the agent whose speech it says.
+            options: How it publishes and leaves, and its faults.
         """
-        worker = AvatarWorker(renderer=PlainFace(), agent_identity=agent)
+        worker = AvatarWorker(renderer=PlainFace(), agent_identity=agent, options=options)
         self._avatars[session_id] = worker
         await worker.start(url, token)
 
@@ -216,9 +230,9 @@ class ScriptedApi:
         for session_id in self.avatars:
             await self.end_avatar(session_id)
 
-    async def _set_fault(self, fault: ApiFault | None) -> None:
+    async def _set_fault(self, fault: ApiFault | None, at: str = "/") -> None:
         assert self._healed is not None
-        self._fault = fault
+        self._fault, self._fault_at = fault, at
         if fault is None:
             self._healed.set()
         else:
@@ -234,16 +248,18 @@ class ScriptedApi:
             arguments={},
         )
         self.calls.append(call)
-        fault = self._fault
+        fault = self._fault if call.path.startswith(self._fault_at) else None
         if fault == "slow":
             assert self._healed is not None
             await self._healed.wait()
-        if fault in ("down", "slow"):
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
-        answer = await self._true_answer(call, body)
-        return web.Response(text=GARBAGE, content_type="text/html") if fault else answer
+        answer = web.Response()
+        if fault not in ("down", "slow"):
+            answer = await self._true_answer(call, body)
+        if fault == "garbled":
+            return web.Response(text=GARBAGE, content_type="text/html")
+        if fault is not None and request.transport is not None:
+            request.transport.abort()
+        return answer
 
     async def _true_answer(self, call: ApiCall, body: bytes) -> web.Response:
         if self.key is not None and not any(self.key in value for value in call.headers.values()):

@@ -35,11 +35,13 @@ class WorkerFaults:
     Args:
         publish_video: Publish the video track at all.
         drop_reports: Send no playback report.
+        drop_starts: Send none of what is started, as workers do that know only the end.
         report_delay: Seconds that every playback report is held back.
     """
 
     publish_video: bool = True
     drop_reports: bool = False
+    drop_starts: bool = False
     report_delay: float = 0.0
 
     def __post_init__(self) -> None:

@@ -45,19 +45,29 @@ class PlaybackReporter:
         room: The worker's room.
         delay: Seconds to hold every report back.
         drop: Send nothing.
+        drop_starts: Send no start.
     """
 
-    def __init__(self, *, room: rtc.Room, delay: float = 0.0, drop: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        room: rtc.Room,
+        delay: float = 0.0,
+        drop: bool = False,
+        drop_starts: bool = False,
+    ) -> None:
         self._room = room
         self._delay = delay
         self._drop = drop
+        self._drop_starts = drop_starts
         self._queue: asyncio.Queue[_Report] = asyncio.Queue()
         self._draining = False
         self._refused: set[tuple[str, str]] = set()
 
     def started(self, destination: str) -> None:
         """Report that the first sample of a segment is being played."""
-        self._put(destination, PLAYBACK_STARTED_METHOD, "")
+        if not self._drop_starts:
+            self._put(destination, PLAYBACK_STARTED_METHOD, "")
 
     def finished(self, destination: str, *, position: float, interrupted: bool) -> None:
         """Report that a segment is over after ``position`` seconds of it."""

@@ -49,7 +49,10 @@ class SpeechPath:
         ordinals = Ordinals()
         self._player = SpeechPlayer(source=source, lookahead=options.lookahead, listener=self)
         self._reporter = PlaybackReporter(
-            room=room, delay=options.faults.report_delay, drop=options.faults.drop_reports
+            room=room,
+            delay=options.faults.report_delay,
+            drop=options.faults.drop_reports,
+            drop_starts=options.faults.drop_starts,
         )
         self._receiver = SpeechReceiver(
             room=room,

@@ -55,6 +55,13 @@ async def test_dropped_reports_never_come(call: Call) -> None:
     assert call.sender.reports == []
 
 
+async def test_a_worker_that_knows_only_the_end_reports_only_that(call: Call) -> None:
+    await call.start(faults=WorkerFaults(drop_starts=True))
+    await call.sender.say(tone(0.2))
+    await call.sender.until_finished(1)
+    assert [report.method for report in call.sender.reports] == ["lk.playback_finished"]
+
+
 async def test_delayed_reports_come_late_and_in_order(call: Call) -> None:
     await call.start(faults=WorkerFaults(report_delay=1.0))
     began = asyncio.get_running_loop().time()

@@ -15,7 +15,7 @@ from avatar_core.livekit_server import LiveKitServer
 from avatar_provider_protoface.emulator.faults import Fault
 from avatar_provider_protoface.emulator.in_thread import EmulatorInThread
 from avatar_provider_protoface.emulator.settings import DEFAULT_KEY, EmulatorSettings
-from tests.discovery.installed import Site
+from tests.discovery.installed import Site  # type: ignore[import-untyped] # of the workspace
 
 from .calling_stage import eventually
 from .child_commands import ChildCommand, avatar_command
