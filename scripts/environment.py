@@ -167,7 +167,8 @@ def explain(command: list[str], said: str) -> str:
         )
     elif re.search(
         r"error sending request|dns error|Failed to fetch|connection (error|refused|reset|broken)"
-        r"|name resolution|timed out|tcp connect|NewConnectionError",
+        # The last one is all that pip says where it also looks into a folder (PIP_FIND_LINKS).
+        r"|name resolution|timed out|tcp connect|NewConnectionError|\(from versions: none\)",
         said,
         re.I,
     ):
