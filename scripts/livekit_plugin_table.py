@@ -53,13 +53,15 @@ def page() -> str:
 OUTSIDE = """
 ## What cannot be had from outside
 
-| | a provider of avatar-core | a wrapped plugin |
-|---|---|---|
-| a start whose answer is lost | asked again under one key: one session | asked for once, for no plugin sends a key; its avatar is looked for in the room and removed, the session may be billed |
-| the end | asked for until it is acknowledged | the participants are removed, the plugin is closed; whether the vendor is told stands above |
-| sessions of an agent that was killed | `avatar sessions reap` ends them | the vendor ends them, when it notices |
-| the worker's token | for the session's length, camera and microphone alone | the plugin's: 6 h, every right in the room |
-| the status of an error | from the answer | from what the plugin raises or logs |
+- A start whose answer is lost is asked for once, for no plugin sends a key that a vendor could know
+  it by. Its avatar is looked for in the room and removed; a session may be billed until the vendor
+  ends it.
+- The end: the participants are removed and the plugin is closed. Whether the vendor is told by that
+  stands in the table; what is billed otherwise is up to the vendor.
+- Sessions of an agent that was killed: the vendor ends them when it notices.
+- The worker's token is the plugin's: good for 6 h, with every right in the room.
+- The status of an error is what the plugin raises or logs.
+- An object that you made can be started once, so its avatar is not brought back when it is lost.
 
 A plugin is given the key of your LiveKit project, as it is without avatar-core, to make that token.
 Retries of its own are switched off (`conn_options.max_retry`): most would each make a session that

@@ -138,3 +138,40 @@ def load_family(prefix: str, claim: Claim) -> LoadedFamily:
     if not isinstance(resolver, ProviderFamily):
         raise UnfitPluginError("it has no list_providers and make_provider")
     return LoadedFamily(prefix=prefix, claim=claim, resolver=resolver)
+
+
+def whole_name(short: str, families: Iterable[LoadedFamily]) -> str | None:
+    """Find the one provider of a family whose name ends so; None where there is none.
+
+    Args:
+        short: The name behind the prefix.
+        families: Where to look; one that cannot list is passed over.
+
+    Raises:
+        ProviderNotFoundError: Several end so; it names them.
+    """
+    found: list[str] = []
+    for family in families:
+        try:
+            found += [name for name in family.names() if name == f"{family.prefix}.{short}"]
+        except UnfitPluginError:
+            continue
+    if len(found) > 1:
+        hint = f"write which: {' or '.join(map(repr, found))}"
+        raise ProviderNotFoundError(short, installed=found, hint=hint)
+    return found[0] if found else None
+
+
+def missing_names(families: Iterable[LoadedFamily]) -> dict[str, str]:
+    """Map what families know and is not installed to the command that installs it.
+
+    Args:
+        families: Where to ask; one that fails costs its advice.
+    """
+    found: dict[str, str] = {}
+    for family in families:
+        try:
+            found.update(family.missing())
+        except UnfitPluginError:
+            continue
+    return found

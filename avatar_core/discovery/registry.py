@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import threading
+from collections.abc import Iterator
 
 from avatar_core.contract.errors import ProviderLoadError, ProviderNotFoundError
 from avatar_core.discovery.entry_points import (
@@ -20,7 +21,7 @@ from avatar_core.discovery.entry_points import (
     load_claim,
 )
 from avatar_core.discovery.environment import BLOCKED_VARIABLE
-from avatar_core.discovery.families import LoadedFamily, load_family
+from avatar_core.discovery.families import LoadedFamily, load_family, missing_names, whole_name
 from avatar_core.discovery.listings import Claims, Failure, Known, blocking_name, list_rows
 from avatar_core.discovery.loaded import LoadedProvider, Origin, ProviderListing
 from avatar_core.discovery.provider_checks import check_provider, refuse_bad_name
@@ -84,64 +85,21 @@ class ProviderRegistry:
             return self._checked(name, claim, "entry point")
         prefix, dot, member = name.partition(".")
         families = claims_by_name(self._entry_points, FAMILY_GROUP)
-        if not dot and (whole := self._whole_name(name, families)) is not None:
+        if not dot and (whole := whole_name(name, self.families())) is not None:
             return self.get(whole)
         if not (member and prefix in families):
             raise self._not_found(name, claims, families)
         return self._checked(name, self._only(f"{prefix}.*", families[prefix]), "family")
 
-    def _whole_name(self, short: str, families: Claims) -> str | None:
-        """Find the one provider of a family whose name ends so; None where there is none."""
-        found: list[str] = []
-        for prefix, claims in families.items():
-            if len(claims) > 1 or blocking_name(f"{prefix}.{short}"):
-                continue
-            try:
-                names = self._family(prefix, claims[0]).names()
-            except UnfitPluginError:
-                continue  # who names a provider of it in full is told
-            found += [name for name in names if name == f"{prefix}.{short}"]
-        if len(found) > 1:
-            raise ProviderNotFoundError(
-                short, installed=found, hint=f"write which: {' or '.join(map(repr, found))}"
-            )
-        return found[0] if found else None
-
-    def adopt(self, found: object) -> LoadedProvider | None:
-        """Make a provider of an object that was given in place of a name.
-
-        Args:
-            found: An object of some other package, such as a started-to-be avatar of a vendor's.
-
-        Returns:
-            A provider of its own, which is not kept; None where no family knows the object.
-
-        Raises:
-            ProviderLoadError: A family knows it, and what it makes of it cannot be used.
-        """
+    def families(self) -> Iterator[LoadedFamily]:
+        """Give every family that can be used, importing each at its first use."""
         for prefix, claims in claims_by_name(self._entry_points, FAMILY_GROUP).items():
-            label = f"{prefix}.*"
-            if len(claims) > 1 or blocking_name(label):
+            if len(claims) > 1 or blocking_name(f"{prefix}.*"):
                 continue
             try:
-                plugin = self._family(prefix, claims[0]).adopt(found)
-                if plugin is None:
-                    continue
-                manager, info = check_provider(plugin)
-            except UnfitPluginError as exc:
-                raise ProviderLoadError(
-                    label, str(exc), distribution=claims[0].distribution
-                ) from exc.__cause__
-            return LoadedProvider(
-                name=info.name,
-                distribution=claims[0].distribution,
-                version=claims[0].version,
-                origin="family",
-                plugin=plugin,
-                info=info,
-                manager=manager,
-            )
-        return None
+                yield self._family(prefix, claims[0])
+            except UnfitPluginError:
+                continue  # whoever names a provider of it in full is told
 
     def _only(self, name: str, claims: tuple[Claim, ...]) -> Claim:
         if len(claims) > 1:
@@ -303,19 +261,10 @@ class ProviderRegistry:
             known = Known(
                 loaded=dict(self._loaded),
                 families=frozenset(self._families),
-                missing=self._missing(),
+                missing=missing_names(self._families.values()),
                 failures=dict(self._failures),
             )
         return list_rows(claims, families, known)
-
-    def _missing(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for family in self._families.values():
-            try:
-                found.update(family.missing())
-            except UnfitPluginError:
-                continue  # it costs its advice; its providers are listed
-        return found
 
     def _try(self, name: str) -> None:
         try:

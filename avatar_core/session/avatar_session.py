@@ -13,14 +13,13 @@ from livekit.agents.voice import avatar as livekit_avatar
 from typing_extensions import Self
 
 from avatar_core.contract.errors import ConfigurationError
-from avatar_core.contract.models import ConnectOptions
 from avatar_core.discovery.default import default_registry
 from avatar_core.discovery.selection import Provider, Resolved, select
 from avatar_core.log import logger
 from avatar_core.rtc_exit import end_rtc_before_the_interpreter
 from avatar_core.session.avatar_life import AvatarLife, GivenCredentials
 from avatar_core.session.avatar_run import AvatarRun
-from avatar_core.session.candidates import Candidates
+from avatar_core.session.candidates import Candidates, connect_options
 from avatar_core.session.policy import AvatarPolicy
 from avatar_core.session.stand_by import StandBy
 from avatar_core.session.states import (
@@ -71,7 +70,7 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
             resolved=selection.resolve(default_registry()),
             given_identity=avatar_participant_identity or None,
             given_name=avatar_participant_name or None,
-            connect=_connect_options(conn_options),
+            connect=connect_options(conn_options),
         )
         self._status = SessionStatus(on_change=self._state_changed)
         self._life = AvatarLife(
@@ -291,14 +290,6 @@ class AvatarSession(livekit_avatar.AvatarSession[Any]):
                     available=live, identity=self.avatar_identity, reason=event.reason
                 ),
             )
-
-
-def _connect_options(given: NotGivenOr[APIConnectOptions]) -> ConnectOptions:
-    if not given:
-        return ConnectOptions()
-    return ConnectOptions(
-        max_retry=given.max_retry, retry_interval=given.retry_interval, timeout=given.timeout
-    )
 
 
 def _one(provider: Wrappable, options: dict[str, Any]) -> Resolved:

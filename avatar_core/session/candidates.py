@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from livekit.agents import APIConnectOptions, NotGivenOr
+
 from avatar_core.contract.models import ConnectOptions
 from avatar_core.discovery.default import active_extensions
 from avatar_core.discovery.selection import Resolved
@@ -106,3 +108,12 @@ class Candidates:
 
     def _identity_of(self, candidate: Resolved) -> str:
         return self.given_identity or candidate.provider.info.avatar_identity
+
+
+def connect_options(given: NotGivenOr[APIConnectOptions]) -> ConnectOptions:
+    """Say LiveKit's ``conn_options`` in neutral words; those of the core where none are given."""
+    if not given:
+        return ConnectOptions()
+    return ConnectOptions(
+        max_retry=given.max_retry, retry_interval=given.retry_interval, timeout=given.timeout
+    )
