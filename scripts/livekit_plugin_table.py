@@ -22,7 +22,7 @@ the vendors' services.
 - **proven**: all of the matrix passed in one run. A sentence is heard from the avatar, whole, once;
   it is interrupted, paused and resumed; closing gives the agent's voice back and leaves nobody in
   the room; it takes over from another vendor in mid-sentence; when its worker drops out in
-  mid-sentence the voice goes on, with 0.3 s lost at most, or 1.0 s where the worker does not say
+  mid-sentence the voice goes on, with 0.6 s lost at most, or 1.3 s where the worker does not say
   when it begins to play; 401 and 503 are told as what they are; a vendor that does not answer holds
   a start no longer than `AvatarPolicy.start_timeout` and the cleaning up; a lost answer leaves
   nobody in the room; while it never joins the voice speaks, and the next provider takes its place.

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from avatar_core.contract.errors import ProviderLoadError, ProviderNotFoundError
+from avatar_core.contract.errors import (
+    ConfigurationError,
+    ProviderLoadError,
+    ProviderNotFoundError,
+)
 from avatar_core.discovery.registry import ProviderRegistry
+from avatar_core.discovery.selection import select
 from tests.discovery.installed import Site, provider_source
 
 FAMILY = """
@@ -173,3 +178,75 @@ def test_two_families_with_one_prefix_are_both_named(kit: Site, registry: Provid
 def test_a_prefix_without_its_family_is_explained(registry: ProviderRegistry) -> None:
     with pytest.raises(ProviderNotFoundError, match=r"begin with 'livekit\.'|avatar-core\[livekit"):
         registry.get("livekit.tavus")
+
+
+EXTRAS = """
+
+def missing_providers():
+    return {"kit.other": "pip install kit-other"}
+
+
+class Face:
+    avatar_identity = "a-face"
+
+
+def adopt(found):
+    if not isinstance(found, Face):
+        return None
+    module = types.ModuleType("acme_made")
+    exec(SOURCES["kit.good"], module.__dict__)
+    return module
+"""
+
+
+@pytest.fixture
+def rich(site: Site) -> Site:
+    site.family("kit", family({"kit.good": provider_source("kit.good")}) + EXTRAS)
+    return site
+
+
+def test_the_end_of_a_members_name_does_where_one_alone_ends_so(
+    rich: Site, registry: ProviderRegistry
+) -> None:
+    assert registry.get("good").name == "kit.good"
+    assert registry.get("good") is registry.get("kit.good")
+    assert statuses(registry, load=False)["kit.good"] == "loaded"
+
+    rich.family("box", family({"box.good": provider_source("box.good")}))
+    with pytest.raises(ProviderNotFoundError, match=r"'kit\.good'.*'box\.good'|'box.*'kit"):
+        ProviderRegistry(entry_points=rich.entry_points).get("good")
+
+
+def test_a_provider_of_that_very_name_comes_first(rich: Site, registry: ProviderRegistry) -> None:
+    rich.provider("good", provider_source("good"))
+    assert registry.get("good").name == "good"
+
+
+def test_what_a_family_knows_and_is_not_installed_is_listed_with_the_command(
+    rich: Site, registry: ProviderRegistry
+) -> None:
+    assert "kit.other" not in statuses(registry, load=False)
+    rows = {row.name: row for row in registry.list_providers(load=True)}
+    assert rows["kit.other"].status == "not installed"
+    assert rows["kit.other"].error == "pip install kit-other"
+    assert rows["kit.good"].status == "loaded"
+
+
+def test_families_can_be_left_out_of_what_is_imported(
+    rich: Site, registry: ProviderRegistry
+) -> None:
+    rows = registry.list_providers(load=True, members=False)
+    assert [(row.name, row.status) for row in rows] == [("kit.*", "available")]
+
+
+def test_an_object_that_a_family_knows_takes_the_place_of_a_name(
+    rich: Site, registry: ProviderRegistry
+) -> None:
+    (kit,) = registry.families()
+    face = kit.resolver.Face()  # type: ignore[attr-defined]
+
+    (resolved,) = select([face], {}, registry=registry).resolve(registry)
+
+    assert (resolved.provider.name, resolved.provider.origin) == ("kit.good", "family")
+    with pytest.raises(ConfigurationError, match="not object"):
+        select(object(), {}, registry=registry)

@@ -81,7 +81,9 @@ class PluginProvider:
             avatar_option=option if option in fields else None,
             tokens="none",
             needs_room_key=True,
-            default_identity=known.identity or f"{self._name}-avatar-agent",
+            default_identity=getattr(self.wrapped, "avatar_identity", "")
+            or known.identity
+            or f"{self._name}-avatar-agent",
             credentials=tuple(
                 Credential(option=name, variable=variable)
                 for name, variable in known.credentials
