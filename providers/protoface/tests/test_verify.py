@@ -15,7 +15,6 @@ from avatar_core.livekit_server import LiveKitServer
 from avatar_provider_protoface.emulator.faults import Fault
 from avatar_provider_protoface.emulator.in_thread import EmulatorInThread
 from avatar_provider_protoface.emulator.settings import DEFAULT_KEY, EmulatorSettings
-from tests.discovery.installed import Site  # type: ignore[import-untyped] # of the workspace
 
 from .calling_stage import eventually
 from .child_commands import ChildCommand, avatar_command
@@ -159,11 +158,13 @@ async def test_a_key_that_may_not_start_anything_stops_the_run_at_once(
 async def test_a_broken_provider_fails_at_the_clause_that_it_breaks_and_is_told_which(
     emulator: EmulatorInThread, livekit_server: LiveKitServer, tmp_path: Path
 ) -> None:
-    Site(tmp_path).install(
-        "acme-strict",
-        entry_points={PROVIDER_GROUP: {"strict": "acme_strict"}},
-        modules={"acme_strict": STRICT},
-    )
+    (tmp_path / "acme_strict.py").write_text(STRICT, encoding="utf-8")
+    info = tmp_path / "acme_strict-1.0.dist-info"
+    info.mkdir()
+    about = "Metadata-Version: 2.1\nName: acme-strict\nVersion: 1.0\n"
+    (info / "METADATA").write_text(about, encoding="utf-8")
+    entry = f"[{PROVIDER_GROUP}]\nstrict = acme_strict\n"
+    (info / "entry_points.txt").write_text(entry, encoding="utf-8")
     chosen = ("--only", "ends", "--only", "ends-twice", "--yes")
     running = verify(emulator, livekit_server, *chosen, provider="strict", path=tmp_path)
     async with running as command:
