@@ -26,19 +26,19 @@ _ROOT = Path(__file__).parent
 # Tests that hear and see in real time: on a busy machine the media arrive late or patched up by the
 # receiver's concealment. They get another try; a promise that is broken fails every one.
 _REAL_TIME = {
-    "benchmarks", "browser", "calls", "demo", "examples", "liveness", "scaffold", "worker", "mock",
-    "protoface",
+    "benchmarks", "browser", "calls", "demo", "examples", "liveness", "livekit_plugins", "mock",
+    "protoface", "scaffold", "worker",
 }  # fmt: skip
 # Of these only the tests that use a LiveKit server: the others have no media that could be late.
-_PARTLY_REAL_TIME = {"mock", "protoface", "scaffold"}
+_PARTLY_REAL_TIME = {"livekit_plugins", "mock", "protoface", "scaffold"}
 # Inside a network of its own it is the test around it that gets them.
 _TRIES = 1 if "OWN_NETWORK_OF_TESTS" in os.environ else 3
 # Long, or about the tree and not about Python: of these only what is marked itself runs on every
 # Python that is claimed, the rest on one.
 _ONE_PYTHON = {
     "benchmarks", "browser", "calls", "chaos", "demo", "docs", "examples", "face", "house",
-    "liveness", "protoface", "scaffold", "test_broken_providers.py", "test_conformance.py",
-    "worker",
+    "liveness", "protoface", "scaffold", "test_broken_providers.py", "test_calls.py",
+    "test_conformance.py", "test_matrix.py", "test_migration.py", "worker",
 }  # fmt: skip
 # multiprocessing keeps one of each per process on purpose, until that process ends.
 _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
