@@ -35,7 +35,7 @@ class Hearing:
         self._started = False
         self._silent = 0.0
         self._age = 0.0  # since the first of it was due
-        self._heard = self._quiet = self._told = False
+        self._heard = self._quiet = self._told = self._was_louder = False
         self._starts: deque[float] = deque(maxlen=_STARTS_KEPT)
         self._behind = 0.0  # of all that was due in the segment, what was not heard
         self.due = 0.0
@@ -63,6 +63,7 @@ class Hearing:
             arrived: A packet of sound arrived.
             margin: Seconds that the way there and back may take.
         """
+        was_louder, self._was_louder = self._was_louder, louder
         if speech is None:
             self._segment, self.due, self.missing = None, 0.0, 0.0
             return False
@@ -70,7 +71,8 @@ class Hearing:
             self._segment, self._audible, self.due = speech.segment, 0.0, 0.0
             self._started, self._behind, self._silent = False, 0.0, 0.0
             self._age = 0.0
-            self._heard = self._quiet = self._told = False
+            self._heard = self._told = False
+            self._quiet = not was_louder
         told = speech.start_lag is None
         if (speech.started and not self._started) or (told and not self._told):
             self._started, self._audible = speech.started, speech.audible
@@ -81,7 +83,8 @@ class Hearing:
             self.due, self._behind = 0.0, min(0.0, self._behind)
         seconds = max(seconds, 0.0)
         if self._age > 0.0 or speech.audible > 0.0:
-            self._age += seconds
+            # The look before it may be long ago.
+            self._age += min(seconds, speech.audible) if self._age == 0.0 else seconds
         came_due = min(max(0.0, speech.audible - self._audible), seconds)
         self._audible = max(self._audible, speech.audible)
         self.due += came_due

@@ -62,6 +62,7 @@ def test_how_long_it_takes_is_learned_of_starts_that_were_told_too() -> None:
 
 def test_the_end_of_what_was_said_before_is_no_start() -> None:
     call = _heard_call()
+    _spoken(call, begins_after=1.6)
     for _ in range(6):
         _new_segment(call)
         call.sounds = True
