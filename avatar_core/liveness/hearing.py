@@ -26,18 +26,20 @@ class Hearing:
     """Adds up the speech that was due since something was heard.
 
     How long an avatar takes to begin is learned, for when it does not say that it has begun: some
-    draw for a second and more before the first word is heard.
+    draw for a second and more before the first word is heard. One that fell silent before it was
+    interrupted gets less time for the next that it is given.
     """
 
     def __init__(self) -> None:
         self._segment: int | None = None
-        self._audible = 0.0
+        self._lag = self._audible = 0.0
         self._started = False
         self._silent = 0.0
         self._age = 0.0  # since the first of it was due
         self._heard = self._quiet = self._told = self._was_louder = False
         self._starts: deque[float] = deque(maxlen=_STARTS_KEPT)
         self._behind = 0.0  # of all that was due in the segment, what was not heard
+        self._owed = 0.0  # of what was due in the segment before, when that was cut short
         self.due = 0.0
         """Seconds of speech, silence left out, due since something was heard."""
         self.missing = 0.0
@@ -64,6 +66,10 @@ class Hearing:
             margin: Seconds that the way there and back may take.
         """
         was_louder, self._was_louder = self._was_louder, louder
+        if louder:
+            self._owed = 0.0
+        if speech is None or speech.segment != self._segment:
+            self._owe()
         if speech is None:
             self._segment, self.due, self.missing = None, 0.0, 0.0
             return False
@@ -73,6 +79,7 @@ class Hearing:
             self._age = 0.0
             self._heard = self._told = False
             self._quiet = not was_louder
+        self._lag = speech.lag
         told = speech.start_lag is None
         if (speech.started and not self._started) or (told and not self._told):
             self._started, self._audible = speech.started, speech.audible
@@ -110,8 +117,13 @@ class Hearing:
             return unheard > UNHEARD_END + UNHEARD_SHARE * self._audible
         return self.due > limit + (speech.lag if heard_all else 0.0)
 
+    def _owe(self) -> None:
+        """Keep what an avatar owed that had begun and fell silent; what was its lag is no debt."""
+        if self._segment is not None and self._heard:
+            self._owed = min(max(self._owed, self.due - self._lag), UNHEARD)
+
     def _patience(self, start_lag: float) -> float:
         """Tell how many seconds an avatar that does not say when it begins may take to."""
-        if not self._starts:
-            return start_lag
-        return START_FACTOR * max(self._starts) + START_MARGIN
+        if self._starts:
+            start_lag = START_FACTOR * max(self._starts) + START_MARGIN
+        return start_lag - self._owed

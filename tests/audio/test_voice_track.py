@@ -69,5 +69,8 @@ async def test_with_nobody_to_listen_no_task_is_left_waiting(
     before = asyncio.all_tasks()
     track = VoiceTrack(room=stage.room)
     await asyncio.wait_for(track.ready(), 10)
-    assert asyncio.all_tasks() <= before
+    await asyncio.sleep(0)  # for a task to end that was cancelled
+    # By name: the room has tasks of its own, and the viewer who left may have begun one.
+    waiting = {task.get_coro().__qualname__ for task in asyncio.all_tasks() - before}  # type: ignore[union-attr]
+    assert "LocalTrackPublication.wait_for_subscription" not in waiting
     await track.aclose()

@@ -82,6 +82,32 @@ def test_one_that_falls_silent_in_mid_sentence_is_deaf_within_a_second() -> None
     assert call.now - fell_silent <= 1.1
 
 
+def _interrupted(call: PlayedCall, *, silent: float) -> None:
+    call.sounds = False
+    assert call.run(silent) is None
+    call.speaking = False
+    assert call.run(0.3) is None
+    call.speaking = True
+
+
+def test_one_that_fell_silent_before_an_interruption_is_deaf_sooner_after_it() -> None:
+    call = _heard_call()
+    _spoken(call, begins_after=0.8)
+    _interrupted(call, silent=0.8)
+    _new_segment(call)
+    began = call.now
+    assert call.run(3) is not None
+    assert call.now - began <= 0.8 + 1.5 * 0.8 + 0.3 - 0.5
+
+
+def test_a_pause_of_its_own_before_an_interruption_is_no_deafness_of_the_next_sentence() -> None:
+    call = _heard_call()
+    _spoken(call, begins_after=0.8)
+    for _ in range(5):
+        _interrupted(call, silent=0.7)
+        _spoken(call, begins_after=1.0)
+
+
 def test_a_start_that_is_told_late_begins_the_waiting_anew() -> None:
     call = _heard_call()
     _new_segment(call)
