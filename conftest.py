@@ -38,7 +38,8 @@ _TRIES = 1 if "OWN_NETWORK_OF_TESTS" in os.environ else 3
 _ONE_PYTHON = {
     "benchmarks", "browser", "calls", "chaos", "demo", "docs", "examples", "face", "house",
     "liveness", "protoface", "scaffold", "test_broken_providers.py", "test_calls.py",
-    "test_conformance.py", "test_matrix.py", "test_migration.py", "worker",
+    "test_conformance.py", "test_conformance_collecting.py", "test_lossy_network.py",
+    "test_matrix.py", "test_migration.py", "worker",
 }  # fmt: skip
 # multiprocessing keeps one of each per process on purpose, until that process ends.
 _PERMANENT_CHILDREN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")

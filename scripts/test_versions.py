@@ -1,6 +1,7 @@
 """Run the tests marked every_python on each claimed Python but the one `make test` uses.
 
-A version that is not on this machine is named and passed over; nothing is downloaded.
+All of them at once: each mostly collects and imports, on one core. A version that is not on this
+machine is named and passed over; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,39 +39,54 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def run(version: str, python: str) -> bool:
+def run(version: str, python: str) -> tuple[bool, str]:
+    """Make the version's environment and run the tests in it; returns what was printed, too."""
+    started = time.monotonic()
     venv = Path(".venv", "versions", version)
-    made = subprocess.run(
-        [sys.executable, "scripts/setup.py", venv], cwd=ROOT, env=os.environ | {"PYTHON": python}
+    made, said = output([sys.executable, "scripts/setup.py", venv], PYTHON=python)
+    if made:
+        arguments = ["-m", "every_python", f"--numprocesses={os.environ.get('JOBS', '2')}"]
+        arguments += ["--dist=worksteal", "--quiet", "-p", "no:cacheprovider", *sys.argv[1:]]
+        made, tested = output([ROOT / venv / "bin" / "python", "-m", "pytest", *arguments])
+        said += tested
+    took = time.monotonic() - started
+    return made, f"Python {version}: {python}\n{said}Python {version}: {took:.0f} s"
+
+
+def output(command: list[str | Path], **variables: str) -> tuple[bool, str]:
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    if made.returncode != 0:
-        return False
-    arguments = ["-m", "every_python", f"--numprocesses={os.environ.get('JOBS', '4')}"]
-    arguments += ["--dist=worksteal", "--quiet", "-p", "no:cacheprovider", *sys.argv[1:]]
-    tested = subprocess.run([ROOT / venv / "bin" / "python", "-m", "pytest", *arguments], cwd=ROOT)
-    return tested.returncode == 0
+    return done.returncode == 0, done.stdout
 
 
 def main() -> int:
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    absent, failed = [], []
+    absent, present = [], {}
     for version in claimed():
         if version == here:
-            print(f"Python {version}: `make test` runs on it")
-            continue
-        python = interpreter(version)
-        if python is None:
+            print(f"Python {version}: `make test` runs on it", flush=True)
+        elif (python := interpreter(version)) is None:
             absent.append(version)
-            continue
-        print(f"Python {version}: {python}", flush=True)
-        started = time.monotonic()
-        if not run(version, python):
-            failed.append(version)
-        print(f"Python {version}: {time.monotonic() - started:.0f} s", flush=True)
+        else:
+            present[version] = python
+    failed = []
+    with ThreadPoolExecutor(max_workers=len(present) or 1) as pool:
+        running = {pool.submit(run, version, present[version]): version for version in present}
+        for done in as_completed(running):
+            passed, said = done.result()
+            print(said, flush=True)
+            if not passed:
+                failed.append(running[done])
     if absent:
         print(f"note: not on this machine, so not tested: Python {', '.join(absent)}")
     if failed:
-        print(f"error: tests failed on Python {', '.join(failed)}", file=sys.stderr)
+        print(f"error: tests failed on Python {', '.join(sorted(failed))}", file=sys.stderr)
     return 1 if failed else 0
 
 
