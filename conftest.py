@@ -23,14 +23,10 @@ _KEPT = {"AVATAR_LIVEKIT_SERVER", "AVATAR_BROWSER"}
 _OF_THE_RUN = {"DESELECTED_TESTS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ADDOPTS", "REPORT"}
 _GRACE_SECONDS = 2.0
 _ROOT = Path(__file__).parent
-# Tests that hear and see in real time: on a busy machine the media arrive late or patched up by the
-# receiver's concealment. They get another try; a promise that is broken fails every one.
-_REAL_TIME = {
-    "benchmarks", "browser", "calls", "demo", "examples", "liveness", "livekit_plugins", "mock",
-    "protoface", "scaffold", "worker",
-}  # fmt: skip
-# Of these only the tests that use a LiveKit server: the others have no media that could be late.
-_PARTLY_REAL_TIME = {"livekit_plugins", "mock", "protoface", "scaffold"}
+# Tests that hear and see in real time, beside all that use a LiveKit server: on a busy machine the
+# media arrive late or patched up by the receiver's concealment. They get another try; a promise
+# that is broken fails every one.
+_REAL_TIME = {"benchmarks", "browser", "calls", "demo", "examples", "liveness", "worker"}
 # Inside a network of its own it is the test around it that gets them.
 _TRIES = 1 if "OWN_NETWORK_OF_TESTS" in os.environ else 3
 # Long, or about the tree and not about Python: of these only what is marked itself runs on every
@@ -100,7 +96,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if not _ONE_PYTHON & set(folder):
         item.add_marker("every_python")
     uses_server = "livekit_server" in getattr(item, "fixturenames", ())
-    if folder[1] in _REAL_TIME and (folder[1] not in _PARTLY_REAL_TIME or uses_server):
+    if folder[1] in _REAL_TIME or uses_server:
         item.add_marker(pytest.mark.flaky(reruns=_TRIES - 1))
     # First in the list: set up before the test's own fixtures, so torn down after them.
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):

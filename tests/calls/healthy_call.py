@@ -21,27 +21,34 @@ PAUSE = 3.0
 _BUSY = "import os\nos.nice(19)\nwhile True: pass"
 
 
-async def keeps_its_avatar(server: LiveKitServer, *, minutes: float) -> None:
+async def keeps_its_avatar(server: LiveKitServer, *, minutes: float, quiet: float) -> None:
     """Talk so long with every core busy and packets lost: one avatar says every word.
 
     Args:
         server: In a network of its own.
         minutes: How long.
+        quiet: Minutes after these in which nobody says anything; one sentence follows.
     """
+
+    async def says_a_sentence() -> None:
+        call.forget_sound()
+        said = call.say(SENTENCE)
+        await said.finished()
+        assert call.states == ["starting", "joining", "live"], call.reasons
+        # What is lost on the way to the listener itself is patched up there, with what it heard
+        # before.
+        assert_whole(said.heard(avatar), seconds=SENTENCE, missing=0.5, repeated=2.0)
+
     async with agent_call(server) as call:
         avatar = await call.start(MOCK)
         call.network.lose(LOSS, server.ports.media)
         async with every_core_busy():
             ends_at = time.monotonic() + 60 * minutes
             while time.monotonic() < ends_at:
-                call.forget_sound()
-                said = call.say(SENTENCE)
-                await said.finished()
-                assert call.states == ["starting", "joining", "live"], call.reasons
-                # What is lost on the way to the listener itself is patched up there, with what it
-                # heard before.
-                assert_whole(said.heard(avatar), seconds=SENTENCE, missing=0.5, repeated=2.0)
+                await says_a_sentence()
                 await asyncio.sleep(PAUSE)
+            await asyncio.sleep(60 * quiet)
+            await says_a_sentence()
         assert len(call.agent.workers()) == 1
 
 
