@@ -94,7 +94,7 @@ export function showTranscript(room, visitor) {
 }
 
 function line(who, name, text) {
-  const item = document.createElement('li');
+  const item = document.createElement('p');
   item.className = who;
   const speaker = document.createElement('b');
   speaker.textContent = `${name}: `;
