@@ -1,4 +1,4 @@
-"""Puts LiveKit's client for browsers into the wheel, so that an installed package needs no Node."""
+"""Puts LiveKit's client for browsers into what is built: an installed package needs no Node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VENDOR = "avatar_core/demo/live/web/vendor"
 
 
 class LiveKitClientHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Takes the client from node_modules; without it the wheel's demo can record only."""
+    """Takes the client from node_modules; without it the demo can record only."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the file and its licence to what is built.
@@ -22,7 +22,8 @@ class LiveKitClientHook(BuildHookInterface):  # type: ignore[type-arg]
         """
         package = Path(self.root, "node_modules", "livekit-client")
         client = package / "dist" / "livekit-client.esm.mjs"
-        if version == "editable":
+        # A wheel that is made of a source distribution finds what was put into that.
+        if version == "editable" or Path(self.root, VENDOR, client.name).is_file():
             return
         if not client.is_file():
             self.app.display_warning(
