@@ -214,9 +214,9 @@ async def speak_and_interrupt(visitor: Visitor) -> None:
 
 
 async def switch_there_and_back(visitor: Visitor) -> None:
-    for spec in ("protoface", FIRST):
-        await visitor.page.select_option("#choice", spec)
-        await visitor.listed(f"avatar: {spec}")
+    for title in ("Protoface", "mock"):
+        await visitor.page.select_option("#choice", label=title)
+        await visitor.listed(f"avatar: {title}")
         await visitor.pictured()
 
 
@@ -290,13 +290,14 @@ async def test_strangers_are_refused_and_a_visitor_gets_no_more_than_the_room(
         async with client.post(visit, headers={"Origin": own}) as answer:
             told = await answer.text()
             given = await answer.json()
-        wrong = {"spec": "mock?fail=auth"}
+        wrong = {"title": "mock?fail=auth"}
         async with client.post(
             f"{address}api/choose", headers={"Origin": own}, json=wrong
         ) as answer:
             assert answer.status == 409
             assert "not on offer" in (await answer.json())["trouble"]
     assert connection.api_secret not in told
+    assert "?" not in str(given["choices"])  # an option may be a secret
     claims = jwt.decode(given["token"], connection.api_secret, algorithms=["HS256"])
     assert claims["exp"] - claims["nbf"] <= 300
     grants = claims["video"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from avatar_core.contract.errors import ConfigurationError
@@ -23,11 +23,11 @@ class Choice:
     """One avatar of the picker.
 
     Args:
-        spec: In the grammar of ``AVATAR_PROVIDER``; without secrets, it is shown.
-        title: What the picker calls it.
+        spec: In the grammar of ``AVATAR_PROVIDER``; never shown, an option may be a secret.
+        title: What the picker calls it; no two are called the same.
     """
 
-    spec: str
+    spec: str = field(repr=False)
     title: str
 
 
@@ -56,23 +56,32 @@ class Choices:
                 'no avatar provider is installed; try: pip install "avatar-core[demo]"'
             )
         self.offered = tuple(offered)
-        self.first = first or offered[0].spec
+        self.first = next(each for each in offered if first in (None, each.spec))
 
-    async def options(self, spec: str) -> Mapping[str, Any]:
+    def titled(self, title: object) -> Choice:
+        """Return the choice of a title.
+
+        Raises:
+            ConfigurationError: It is not on offer.
+        """
+        for each in self.offered:
+            if each.title == title:
+                return each
+        raise ConfigurationError("this avatar is not on offer: choose one of the list")
+
+    async def options(self, choice: Choice) -> Mapping[str, Any]:
         """Return what a choice needs beside its spec: of its stand-in where a key is missing.
 
         Args:
-            spec: One of the specs on offer.
+            choice: One of those on offer.
 
         Raises:
-            AvatarError: It is not on offer, or its stand-in does not run.
+            AvatarError: There is no such provider, or its stand-in does not run.
         """
-        if spec not in [each.spec for each in self.offered]:
-            raise ConfigurationError("this avatar is not on offer: choose one of the list")
         async with self._starting:
-            if spec not in self._running:
-                self._running[spec] = await asyncio.to_thread(self._start, spec)
-            return self._running[spec]
+            if choice.spec not in self._running:
+                self._running[choice.spec] = await asyncio.to_thread(self._start, choice.spec)
+            return self._running[choice.spec]
 
     async def aclose(self) -> None:
         """End the stand-ins."""

@@ -11,7 +11,7 @@ from livekit.agents import AgentSession
 
 from avatar_core.contract.errors import AvatarError, SessionStateError
 from avatar_core.demo.connection import Connection
-from avatar_core.demo.live.choices import Choices
+from avatar_core.demo.live.choices import Choice, Choices
 from avatar_core.demo.live.faults import MOCK, Fault
 from avatar_core.demo.live.happenings import Happenings
 from avatar_core.log import logger
@@ -69,20 +69,20 @@ class Face:
             return ""
         return self._avatar.avatar_identity
 
-    async def choose(self, spec: str) -> None:
+    async def choose(self, choice: Choice) -> None:
         """Let another avatar speak; the present one stays if that fails.
 
         Args:
-            spec: One of those on offer.
+            choice: One of those on offer.
 
         Raises:
             AvatarError: It could not be brought in.
         """
-        options = await self._choices.options(spec)
+        options = await self._choices.options(choice)
         async with self._one_at_a_time:
-            await self._bring(spec, options)
-            self.chosen = spec
-            self._happenings.tell("chosen", spec=spec)
+            await self._bring(choice.spec, options)
+            self.chosen = choice
+            self._happenings.tell("chosen", title=choice.title)
 
     async def fail(self, fault: Fault) -> None:
         """Bring in a mock that has a fault.

@@ -83,23 +83,19 @@ class PageServer:
                 "agent": AGENT,
                 "visitor": VISITOR,
                 "speaksText": self._call.speaks_text,
-                "chosen": self._call.face.chosen,
-                "choices": [
-                    {"spec": each.spec, "title": each.title} for each in self._call.choices.offered
-                ],
+                "chosen": self._call.face.chosen.title,
+                "choices": [each.title for each in self._call.choices.offered],
                 "faults": [{"name": each.name, "title": each.title} for each in FAULTS],
             }
         )
 
     async def _choose(self, request: web.Request) -> web.Response:
-        spec = (await _asked(request)).get("spec")
-        if not isinstance(spec, str):
-            return _trouble("spec: the avatar's, as a string", status=400)
+        title = (await _asked(request)).get("title")
         try:
-            await self._call.face.choose(spec)
+            await self._call.face.choose(self._call.choices.titled(title))
         except AvatarError as exc:
             return _trouble(str(exc), status=409)
-        return web.json_response({"chosen": spec})
+        return web.json_response({"chosen": title})
 
     async def _fail(self, request: web.Request) -> web.Response:
         name = (await _asked(request)).get("name")

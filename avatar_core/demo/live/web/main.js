@@ -71,7 +71,7 @@ byId('join').addEventListener('click', async () => {
 
 function offer({ choices, faults, chosen }) {
   for (const each of choices) {
-    byId('choice').append(new Option(each.title, each.spec, false, each.spec === chosen));
+    byId('choice').append(new Option(each, each, false, each === chosen));
   }
   for (const each of faults) {
     const button = document.createElement('button');
@@ -89,9 +89,9 @@ function offer({ choices, faults, chosen }) {
 }
 
 byId('choice').addEventListener('change', () => {
-  const spec = byId('choice').value;
+  const title = byId('choice').value;
   during('The next face is on its way', async () => {
-    await ask('choose', { spec });
+    await ask('choose', { title });
     return 'It is here.';
   });
 });
@@ -123,7 +123,7 @@ function follow() {
     if (happening.kind === 'probe') {
       byId('probe').textContent = `${happening.milliseconds} ms`;
     } else if (happening.kind === 'chosen') {
-      byId('choice').value = happening.spec;
+      byId('choice').value = happening.title;
     }
   });
   source.addEventListener('error', () => {

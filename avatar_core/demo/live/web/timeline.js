@@ -7,7 +7,7 @@ const LONGEST_LIST = 300;
 
 const WORDS = {
   state: (each) => `${each.state.replace('_', ' ')}: ${each.reason}`,
-  chosen: (each) => `avatar: ${each.spec}`,
+  chosen: (each) => `avatar: ${each.title}`,
   fault: (each) => `fault: ${each.title}`,
   visitor: (each) => `you are ${each.state}`,
   typed: (each) => `you typed ${each.characters} characters`,
