@@ -51,6 +51,12 @@ class Unfit:
     def describe_provider(self):
         raise KeyError("not written yet")
 
+    @hookimpl
+    async def start_session(self, request): ...
+
+    @hookimpl
+    async def end_session(self, request): ...
+
 class TestUnfit(ProviderConformance):
     provider = "unfit"
     plugin = Unfit()
