@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from avatar_core.contract.options import ProviderOptions
@@ -116,7 +116,7 @@ class ProviderInfo:
     avatar_option: str | None = None
     tokens: Literal["none", "one", "many"] = "one"
     token_roles: tuple[str, ...] = ("avatar",)
-    needs_room_key: bool = False
+    needs_room_key: bool = field(default=False, metadata={"since": 2})
     default_identity: str = ""
     default_name: str | None = None
     credentials: tuple[Credential, ...] = ()

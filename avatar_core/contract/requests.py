@@ -98,7 +98,7 @@ class StartRequest(ProviderRequest):
     idempotency_key: str
     agent_session: AgentSession[Any] = field(repr=False)
     rtc_room: rtc.Room = field(repr=False)
-    room_key: RoomKey | None = field(default=None, repr=False)
+    room_key: RoomKey | None = field(default=None, repr=False, metadata={"since": 2})
 
     @property
     def token(self) -> str:
@@ -144,10 +144,10 @@ class RecoverRequest(ProviderRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRequest(ProviderRequest):
-    """Concerns a live session: keep-alive.
+    """Concerns one session: keep-alive of a live one, or the bill of one that has ended.
 
     Args:
-        room: The room it is in.
+        room: The room it is or was in; None if it joined none.
         session: What ``start_session`` returned.
     """
 

@@ -48,8 +48,8 @@ class RoomKey:
         api_secret: LiveKit API secret.
     """
 
-    api_key: str = field(repr=False)
-    api_secret: str = field(repr=False)
+    api_key: str = field(repr=False, metadata={"since": 2})
+    api_secret: str = field(repr=False, metadata={"since": 2})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class StartedSession:
     expires_at: float | None = None
     idle_timeout: float | None = None
     data: Any = field(default=None, repr=False)
-    wrapped: Any = field(default=None, repr=False)
+    wrapped: Any = field(default=None, repr=False, metadata={"since": 2})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +119,8 @@ class SessionUsage:
         final: Whether it will say the same later.
     """
 
-    billed_seconds: float
-    final: bool = False
+    billed_seconds: float = field(metadata={"since": 2})
+    final: bool = field(default=False, metadata={"since": 2})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,10 @@ def pytest_pycollect_makeitem(
     if not hasattr(obj, "conformance_clause"):
         return None
     from avatar_core.testing.conformance.clauses import clause_of
-    from avatar_core.testing.conformance.collecting import why_not
+    from avatar_core.testing.conformance.collecting import what_is_missing, why_not
 
+    if (missing := what_is_missing(collector.obj)) is not None:
+        raise collector.CollectError(missing)
     clause = clause_of(obj)
     reason = None if clause is None else why_not(collector.obj, clause)
     if clause is None or reason is None:

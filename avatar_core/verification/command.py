@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -92,6 +93,7 @@ def verify(
     Exit code 0 if all passed; 1 if a clause failed or a session may still live; 2 if nothing was
     verified.
     """
+    verification: Verification | None = None
     try:
         verification = _prepared(
             provider,
@@ -115,7 +117,8 @@ def verify(
         print_trouble(f"avatar verify: {exc}")
         raise typer.Exit(_CANNOT) from None
     except KeyboardInterrupt:
-        print_trouble("stopped")
+        created = verification is not None and verification.ledger.entries
+        print_trouble("stopped" if created else "stopped: nothing was created")
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         print_json(verification.to_json())
@@ -147,6 +150,8 @@ def _prepared(
                 f"the clauses are run by pytest, and {distribution} is not installed: pip install"
                 ' "avatar-core[verify]"'
             )
+    if not math.isfinite(patience):
+        raise ConfigurationError(f"--patience {patience} is no number of seconds")
     from avatar_core.verification.plan import make_plan
     from avatar_core.verification.record import check_writable
     from avatar_core.verification.suite import suite_of

@@ -66,7 +66,7 @@ class Ledger:
     """
 
     def __init__(self, provider: str, *, keys: Mapping[str, object]) -> None:
-        self._provider = provider
+        self.provider = provider
         self._keys = keys
         self._left = 0
         self._clause = ""
@@ -93,7 +93,7 @@ class Ledger:
     @asynccontextmanager
     async def around_call(self, call: ProviderCall) -> AsyncIterator[None]:
         """Note a start before it is made, and an end once it is acknowledged."""
-        if call.provider != self._provider:
+        if call.provider != self.provider:
             yield
             return
         entry = self._begin(call.request) if call.hook == "start_session" else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from avatar_core.cli.output import printable
@@ -123,6 +124,8 @@ def tell_end(
     tell(_living(ledger, aftermath))
     for trouble in aftermath.troubles if aftermath is not None else ():
         tell(f"Not well: {trouble}")
+    for remedy in _remedies(ledger):
+        tell(remedy)
     if outcome is None:
         return
     passed = sum(each.passed for each in outcome.verdicts)
@@ -140,6 +143,7 @@ def report_json(
     plan: Plan,
     ledger: Ledger,
     aftermath: Aftermath | None,
+    findings: tuple[Finding, ...],
 ) -> dict[str, Any]:
     """Return the same for JSON; keys are added over time, never removed.
 
@@ -149,6 +153,7 @@ def report_json(
         plan: As in ``tell_end``.
         ledger: As in ``tell_end``.
         aftermath: As in ``tell_end``.
+        findings: Of the provider's own check; an error among them is why there is no outcome.
     """
     verdicts = outcome.verdicts if outcome is not None else ()
     listed = aftermath.listed if aftermath is not None else None
@@ -173,7 +178,11 @@ def report_json(
             for each in verdicts
         ],
         "left_out": plan.left_out,
-        "stopped": outcome.stopped if outcome is not None else "interrupted",
+        "stopped": outcome.stopped if outcome is not None else "check",
+        "findings": [
+            {"level": each.level, "message": each.message, "remedy": each.remedy}
+            for each in findings
+        ],
         "sessions": [
             {
                 "id": each.session_id,
@@ -219,6 +228,17 @@ def _living(ledger: Ledger, aftermath: Aftermath | None) -> str:
         for each in aftermath.listed
     ]
     return f"The vendor lists {_count(len(rows), 'living session')}: {', '.join(rows)}."
+
+
+def _remedies(ledger: Ledger) -> Iterator[str]:
+    """Say how to end what could not be ended here."""
+    ids = [each.session_id for each in ledger.unended if each.session_id is not None]
+    # Behind the dashes, as an id may begin with one.
+    words = " ".join(shlex.quote(printable(each)) for each in ids)
+    if ids:
+        yield f"To end what is left: avatar sessions end --provider {ledger.provider} -- {words}"
+    if len(ids) < len(ledger.unended):
+        yield f"To look for what is left: avatar sessions reap --provider {ledger.provider}"
 
 
 def _count(number: int, what: str) -> str:

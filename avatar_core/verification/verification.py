@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_core.cli.operator_log import operator_log
+from avatar_core.contract.models import Finding
 from avatar_core.discovery.default import register_extension, unregister_extension
 from avatar_core.livekit_server import LiveKitServer
 from avatar_core.verification.aftermath import Aftermath, clean_up, look_before
@@ -60,6 +61,7 @@ class Verification:
     ledger: Ledger = field(init=False)
     outcome: Outcome | None = field(default=None, init=False)
     aftermath: Aftermath | None = field(default=None, init=False)
+    findings: tuple[Finding, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         """Open the ledger."""
@@ -90,9 +92,9 @@ class Verification:
             KeyboardInterrupt: It was stopped before anything was created.
         """
         with operator_log():
-            findings = look_before(self.target)
-            tell_findings(self.tell, findings)
-            if any(each.level == "error" for each in findings):
+            self.findings = look_before(self.target)
+            tell_findings(self.tell, self.findings)
+            if any(each.level == "error" for each in self.findings):
                 self.tell("Nothing was created: no call could start now.")
                 return _CANNOT
             with self._server() as server:
@@ -106,7 +108,9 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """Return what came of it, for JSON."""
-        return report_json(self.target, self.outcome, self.plan, self.ledger, self.aftermath)
+        return report_json(
+            self.target, self.outcome, self.plan, self.ledger, self.aftermath, self.findings
+        )
 
     def _run_clauses(self, server: LiveKitServer | ServerAtUrl) -> None:
         begin(

@@ -39,6 +39,28 @@ from avatar_core.testing.conformance import ProviderConformance
 class TestAbsent(ProviderConformance):
     provider = "absent"
 """
+UNFIT = """
+from avatar_core import hookimpl
+from avatar_core.testing.conformance import ProviderConformance
+
+class TestNameless(ProviderConformance):
+    options = {"size": 64}
+
+class Unfit:
+    @hookimpl
+    def describe_provider(self):
+        raise KeyError("not written yet")
+
+    @hookimpl
+    async def start_session(self, request): ...
+
+    @hookimpl
+    async def end_session(self, request): ...
+
+class TestUnfit(ProviderConformance):
+    provider = "unfit"
+    plugin = Unfit()
+"""
 ALWAYS = {
     "starts", "joins", "speaks", "interrupted", "paused", "reports", "nothing-left", "cancelled",
     "secrets",
@@ -70,6 +92,15 @@ def test_what_it_lacks_is_left_out_and_listed_with_the_reason(tmp_path: Path, wo
 def test_a_provider_that_is_not_there_fails_instead_of_being_left_out(tmp_path: Path) -> None:
     output = collect(tmp_path, ABSENT, "-k", "test_starts")
     assert "no avatar provider named 'absent'" in output
+    assert "Clause `starts` of the provider contract" in output
+
+
+def test_what_its_author_has_forgotten_is_said_once_and_not_by_a_traceback(tmp_path: Path) -> None:
+    output = collect(tmp_path, UNFIT, "--continue-on-collection-errors", "-k", "test_starts")
+    assert output.count("TestNameless does not say which provider") >= 1, output
+    assert "AttributeError" not in output
+    # A plugin that cannot be used fails its tests, in the words of a list of providers.
+    assert "describe_provider raised KeyError" in output
     assert "Clause `starts` of the provider contract" in output
 
 

@@ -55,6 +55,7 @@ def test_without_pytest_it_is_said_what_to_install(
         (["cloud"], "cannot reach a LiveKit server like one on this machine"),
         (["cloud", *HERE, "--only", "speeks"], "did you mean 'speaks'?"),
         (["cloud", *HERE, "--record", "/nowhere/at/all.json"], "cannot be written there"),
+        (["cloud", *HERE, "--patience", "inf"], "--patience inf is no number of seconds"),
         (["cloud", *HERE], "nobody is at a terminal to agree; give --yes"),
     ],
 )
@@ -116,6 +117,27 @@ def test_what_the_provider_finds_wrong_itself_stops_it_before_it_costs(
     assert code == 2
     assert "Check: warning: little is left: buy more\n" in out
     assert "Check: error: the key is refused: get another\n" in out
+    assert cloud.made == {}
+
+    code, out, _ = avatar("cloud", *HERE, "--yes", "--json")
+    told = json.loads(out)
+    assert (code, told["stopped"], told["sessions"]) == (2, "check", [])
+    assert told["findings"][1] == {
+        "level": "error", "message": "the key is refused", "remedy": "get another",
+    }  # fmt: skip
+
+
+def test_ctrl_c_at_the_question_says_that_nothing_was_created(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(sys, "stderr", (terminal := Terminal()))
+    monkeypatch.setattr("builtins.input", interrupted)
+    assert run(["verify", "cloud", *HERE]) == 130
+    assert "stopped: nothing was created" in terminal.getvalue()
     assert cloud.made == {}
 
 

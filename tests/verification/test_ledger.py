@@ -14,6 +14,8 @@ from avatar_core.contract.models import SessionUsage
 from avatar_core.verification import aftermath
 from avatar_core.verification.aftermath import clean_up
 from avatar_core.verification.ledger import Ledger
+from avatar_core.verification.plan import Plan
+from avatar_core.verification.report import tell_end
 from avatar_core.verification.target import Target
 from tests.verification.scripted_account import Caller, Cloud, done
 
@@ -111,6 +113,10 @@ def test_what_is_not_ended_or_not_told_is_said(
     (trouble,) = found.troubles
     assert trouble.startswith("cloud-0 is not ended, and may be billed: cloud: the key is gone")
     assert [each.session_id for each in ledger.unended] == ["cloud-0"]
+    said: list[str] = []
+    tell_end(said.append, None, Plan(clauses={}, left_out={}), ledger, found)
+    assert "To end what is left: avatar sessions end --provider cloud -- cloud-0" in said
+    assert not [line for line in said if "sessions reap" in line]  # its id is known
 
     cloud.list_failure = ProviderUnavailableError("down", provider="cloud")
     found = clean_up(target, ledger)

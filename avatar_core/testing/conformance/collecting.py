@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from avatar_core.contract.errors import AvatarError
+from avatar_core.contract.errors import AvatarError, ProviderLoadError
 from avatar_core.contract.models import ProviderInfo
 from avatar_core.discovery.default import get_provider
+from avatar_core.discovery.entry_points import UnfitPluginError
+from avatar_core.discovery.provider_checks import check_provider
 from avatar_core.testing.conformance.adoption import Adoption
 from avatar_core.testing.conformance.clauses import Clause, Need
 
@@ -35,9 +37,25 @@ def info_of(suite: type[Adoption]) -> ProviderInfo:
     """
     if suite.plugin is None:
         return get_provider(suite.provider).info
-    described = suite.plugin.describe_provider()
-    assert isinstance(described, ProviderInfo), "describe_provider returned no ProviderInfo"
-    return described
+    try:
+        _, info = check_provider(suite.plugin, suite.provider)
+    except UnfitPluginError as exc:
+        raise ProviderLoadError(suite.provider, str(exc)) from exc.__cause__
+    return info
+
+
+def what_is_missing(suite: type[Adoption]) -> str | None:
+    """Say what a test class has to say and does not; None where it says all.
+
+    Args:
+        suite: The test class.
+    """
+    if isinstance(getattr(suite, "provider", None), str):
+        return None
+    return (
+        f"{suite.__name__} does not say which provider it holds to the contract: give it the name"
+        ' of the entry point, as in provider = "acme"'
+    )
 
 
 def lacks(suite: type[Adoption], info: ProviderInfo) -> dict[Need, str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib
+import os
 from types import CodeType
 from typing import Any
 
@@ -16,7 +19,7 @@ from avatar_core.testing.conformance.speaking import SENTENCE
 from avatar_core.testing.conformance.subject import Subject, eventually_none
 
 # Whose tasks are others' concern: the room's, the agent's, this suite's.
-_NOT_THE_PROVIDERS = ("/livekit/", "/avatar_core/", "/asyncio/", "/_pytest/", "/pytest_asyncio/")
+_NOT_THE_PROVIDERS = ("livekit", "avatar_core", "asyncio", "_pytest", "pytest_asyncio")
 
 
 class Ending(Adoption):
@@ -87,5 +90,15 @@ class Ending(Adoption):
 
 def _may_be_the_providers(task: asyncio.Task[Any]) -> bool:
     code = getattr(task.get_coro(), "cr_code", None)
-    file = code.co_filename.replace("\\", "/") if isinstance(code, CodeType) else ""
-    return task is not asyncio.current_task() and not any(p in file for p in _NOT_THE_PROVIDERS)
+    file = os.path.realpath(code.co_filename) if isinstance(code, CodeType) else ""
+    return task is not asyncio.current_task() and not file.startswith(_others_folders())
+
+
+@functools.cache
+def _others_folders() -> tuple[str, ...]:
+    # Where they are installed, not what a folder is called: a provider's may be below a "livekit".
+    return tuple(
+        os.path.join(os.path.realpath(folder), "")
+        for name in _NOT_THE_PROVIDERS
+        for folder in importlib.import_module(name).__path__
+    )
