@@ -86,9 +86,16 @@ export function showTranscript(room, visitor) {
     const words = lines.get(key) ?? line(who, who === 'you' ? 'You' : 'Agent', '');
     lines.set(key, words);
     words.textContent = '';
-    for await (const chunk of reader) {
-      words.textContent += chunk;
-      byId('transcript').scrollTop = byId('transcript').scrollHeight;
+    try {
+      for await (const chunk of reader) {
+        words.textContent += chunk;
+        byId('transcript').scrollTop = byId('transcript').scrollHeight;
+      }
+    } catch (error) {
+      // The call ended in mid-sentence, and why is told elsewhere: what was said so far stays.
+      if (room.state === 'connected') {
+        throw error;
+      }
     }
   });
 }
