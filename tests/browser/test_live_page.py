@@ -29,6 +29,7 @@ from avatar_core.livekit_server import LiveKitServer
 from tests.browser.chromium import open_chromium
 
 FIRST = "mock?size=256&fps=15"
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = Path(__file__).parents[2] / "reports" / "live-page"
 UNTIL = 30.0
 """Seconds."""
@@ -188,6 +189,7 @@ async def test_a_visitor_talks_to_the_avatar_changes_it_breaks_it_and_comes_back
     async with open_chromium(speech) as browser, visiting(browser, address) as visitor:
         await visitor.join()
         await visitor.pictured()
+        await accessible(visitor)
         await visitor.picture("idle")
         await type_a_sentence(visitor)
         await speak_and_interrupt(visitor)
@@ -195,6 +197,14 @@ async def test_a_visitor_talks_to_the_avatar_changes_it_breaks_it_and_comes_back
         await make_it_fail(visitor)
         await reload_on_a_phone(visitor)
         await open_a_second_tab(browser, address, visitor)
+
+
+async def accessible(visitor: Visitor) -> None:
+    """axe finds nothing serious."""
+    await visitor.page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = await visitor.page.evaluate("axe.run().then((done) => done.violations)")
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert not serious, serious
 
 
 async def type_a_sentence(visitor: Visitor) -> None:
