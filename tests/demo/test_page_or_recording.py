@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,30 +19,33 @@ class Terminal:
         return True
 
 
-@pytest.fixture
-def sits_there(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Somebody at a terminal with a browser and a screen."""
+def sit_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be somebody at a terminal with a browser; in the test, for pytest puts its own there."""
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("sys.stderr", Terminal())
     monkeypatch.setattr(webbrowser, "get", object)
-    yield monkeypatch
 
 
 def test_a_page_is_for_somebody_at_a_terminal_with_a_browser(
-    sits_there: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    sit_down(monkeypatch)
     assert a_browser.somebody_looks({"DISPLAY": ":0"})
+    assert sys.platform != "linux" or not a_browser.somebody_looks({})
 
 
-def test_without_a_browser_the_call_is_recorded(sits_there: pytest.MonkeyPatch) -> None:
+def test_without_a_browser_the_call_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> Any:
         raise webbrowser.Error("could not locate runnable browser")
 
-    sits_there.setattr(webbrowser, "get", none)
+    sit_down(monkeypatch)
+    monkeypatch.setattr(webbrowser, "get", none)
     assert not a_browser.somebody_looks({"DISPLAY": ":0"})
 
 
 def test_without_a_terminal_the_call_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    sit_down(monkeypatch)
+    monkeypatch.setattr(Terminal, "isatty", lambda self: False)
     assert not a_browser.somebody_looks({"DISPLAY": ":0"})
 
 
