@@ -14,7 +14,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: setup ## Hear and see an agent talk through an avatar: demo.mp4 (ARGS="--say 'Hello'")
+demo: setup ## Talk to an avatar in the browser; without one: demo.mp4 (ARGS="--say 'Hello'")
+	@if [ -t 0 ] && [ -t 2 ]; then $(BIN)/python -m scripts.demo_page; fi
 	@$(BIN)/avatar demo $(ARGS)
 
 test: setup ## Run the whole test suite on a real LiveKit server (ARGS="-k name", JOBS=4)

@@ -23,7 +23,7 @@ check() {
 check . avatar_core tests conftest.py scripts/environment.py scripts/test_versions.py \
     scripts/check_report.py scripts/leftovers.py scripts/browser.py scripts/node_packages.py \
     scripts/network_tools.py scripts/hook_reference.py scripts/verified.py \
-    scripts/livekit_plugin_table.py scripts/compat.py benchmarks examples/voice_agent.py
+    scripts/livekit_plugin_table.py scripts/compat.py scripts/demo_page.py hatch_build.py benchmarks examples/voice_agent.py
 check examples/provider .
 check avatar_core/scaffold/template .
 for project in providers/*/pyproject.toml; do

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from avatar_core.cli.demo_page import show_page, wants_page
 from avatar_core.cli.output import print_json, print_trouble, stdout_console
 
 if TYPE_CHECKING:
@@ -97,8 +98,22 @@ def record(
             "--yes", help="Do not ask whether a provider without a key may be emulated here."
         ),
     ] = False,
+    page: Annotated[
+        bool | None,
+        typer.Option(
+            "--page/--record",
+            help="Talk to the avatar on a page in the browser, or record a call. Without either:"
+            " the page on a terminal with a browser, unless an option is of the recording.",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="N", min=0, max=65535, help="Of the page; a taken one picks another."
+        ),
+    ] = None,
 ) -> None:
-    """Talk through an avatar in a real LiveKit room, and record it.
+    """Talk to an avatar on a page, or let one talk and record it, in a real LiveKit room.
 
     A server on this machine is used unless LIVEKIT_URL is set, and an emulator of the provider,
     if it has one, where the provider's key is not set. Ctrl-C ends the call and keeps what was
@@ -114,6 +129,9 @@ def record(
         )
         raise typer.Exit(1) from None
 
+    if wants_page(page, recording=_recording_options(ctx)):
+        show_page(provider, option or [], port, console=_console, warnings_on=_warnings_on)
+        return
     request = DemoRequest(
         inputs=_in_order(ctx, say or [], audio or []),
         interruptions=interrupt_at or [],
@@ -142,6 +160,17 @@ def record(
     if timeline.avatar_missing:
         print_trouble(f"no avatar joined the call: {timeline.provider} was not to be seen")
         raise typer.Exit(1)
+
+
+def _recording_options(ctx: typer.Context) -> list[str]:
+    """Return which options were given that only a recorded call has."""
+    names = ("say", "audio", "interrupt_at", "seconds", "out", "as_json")
+    return [
+        f"--{name.removeprefix('as_').replace('_', '-')}"
+        for name in names
+        # By its name: typer brings a click of its own, whose types are others.
+        if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
 
 
 def _asker(console: Console) -> Callable[[str], bool] | None:

@@ -83,7 +83,9 @@ def run_demo(
     if request.seconds is not None and not request.seconds > 0:
         raise ConfigurationError("--seconds must be more than 0")
     configured = configured_server()
-    spec = _spec(request)
+    spec = spec_with(
+        request.provider or os.environ.get("AVATAR_PROVIDER") or "mock", request.options
+    )
     chosen = choose_stand_in(spec, ask=ask)
     with progress.running(), ExitStack() as stack:
         options = stack.enter_context(chosen.running(progress)) if chosen is not None else {}
@@ -196,15 +198,23 @@ def _check_interruptions(script: Script) -> None:
             )
 
 
-def _spec(request: DemoRequest) -> str:
-    """Write the provider and its options in the one grammar there is for both."""
-    spec = (request.provider or os.environ.get("AVATAR_PROVIDER") or "mock").strip()
-    if request.options and "," in spec:
+def spec_with(spec: str, options: Sequence[str]) -> str:
+    """Write a provider and its options in the one grammar there is for both.
+
+    Args:
+        spec: The provider, or several.
+        options: ``key=value`` each.
+
+    Raises:
+        ConfigurationError: It cannot be told whose the options are, or one is malformed.
+    """
+    spec = spec.strip()
+    if options and "," in spec:
         raise ConfigurationError(
             "--option belongs to one provider, and several are given: write each one's options"
             " behind its name, name?option=value"
         )
-    for item in request.options:
+    for item in options:
         key, equals, value = item.partition("=")
         if not equals or not key.strip().isidentifier():
             raise ConfigurationError("--option is not of the form key=value")

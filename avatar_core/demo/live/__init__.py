@@ -1,0 +1,1 @@
+"""The live demo page: server, agent and page, on this machine only."""
