@@ -41,7 +41,7 @@ _COMMANDS = {
         "avatar_core.cli.sessions", "sessions", "List sessions at providers, and end them."
     ),
     "demo": _Lazy(
-        "avatar_core.cli.demo", "demo", "Record a real call with an avatar as a video.", "demo"
+        "avatar_core.cli.demo", "demo", "Talk to an avatar on a page, or record a call.", "demo"
     ),
     "verify": _Lazy(
         "avatar_core.verification.command",
@@ -52,6 +52,11 @@ _COMMANDS = {
         "avatar_core.cli.new_provider", "new_provider", "Write a new provider's package."
     ),
 }
+
+
+def own_commands() -> frozenset[str]:
+    """Return the names that no provider's command can have."""
+    return frozenset(_COMMANDS)
 
 
 class _AvatarGroup(TyperGroup):

@@ -38,8 +38,10 @@ def new_provider(
     It is complete: it installs, is listed, passes its tests, and talks in avatar demo, by a face of
     its own until it calls your service. Nothing that is there is overwritten.
     """
+    from avatar_core.cli.app import own_commands  # which imports this module when it is asked for
+
     names = provider_names(name)
-    refuse_taken_name(names)
+    refuse_taken_name(names, commands=own_commands())
     folder = directory if directory is not None else Path(names.distribution)
     files = write_package(names, folder)
     commands = _next_commands(names, folder)

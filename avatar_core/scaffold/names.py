@@ -66,7 +66,8 @@ def broken_rule(name: str) -> str | None:
     """
     for prefix in (DISTRIBUTION_PREFIX, DISTRIBUTION_PREFIX.replace("-", "_")):
         if name.startswith(prefix):
-            return f"{prefix!r} is put before it; give the rest, {name.removeprefix(prefix)!r}"
+            rest = name.removeprefix(prefix) or "my-face"
+            return f"{prefix!r} is put before it; give the rest, {rest!r}"
     if "." in name:
         prefix = name.partition(".")[0]
         return f"a dot is for provider families: that of {prefix!r} brings all '{prefix}.…'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
+from collections.abc import Collection
 
 from avatar_core.contract.errors import ConfigurationError
 from avatar_core.discovery.entry_points import (
@@ -22,18 +23,26 @@ _FAMILIES = {"livekit": f"{DISTRIBUTION_PREFIX}livekit"}
 
 
 def refuse_taken_name(
-    names: ProviderNames, *, entry_points: EntryPointSource = installed_entry_points
+    names: ProviderNames,
+    *,
+    commands: Collection[str] = (),
+    entry_points: EntryPointSource = installed_entry_points,
 ) -> None:
     """Refuse a name that somebody has; ``my-face`` and ``my_face`` would be one package.
 
     Args:
         names: The names of the new provider.
+        commands: Of the command line itself: a provider of such a name could have none.
         entry_points: Where installed entry points come from.
 
     Raises:
         ConfigurationError: A provider, a family, a distribution or a Python package has it; the
             text says which.
     """
+    if names.name in commands:
+        raise ConfigurationError(
+            f"{names.name!r} cannot be a provider's name: `avatar {names.name}` is another command"
+        )
     owner = _owner(names, entry_points)
     if owner is not None:
         raise ConfigurationError(f"the name {names.name!r} is taken by {owner}; choose another")

@@ -45,6 +45,7 @@ def test_one_name_gives_all_others(
         ("off", "it means no avatar"),
         ("a" * (LONGEST + 1), f"it has {LONGEST + 1} characters; {LONGEST} are the most"),
         ("avatar-provider-acme", "'avatar-provider-' is put before it; give the rest, 'acme'"),
+        ("avatar-provider-", "'avatar-provider-' is put before it; give the rest, 'my-face'"),
         ("avatar_provider_acme", "'avatar_provider_' is put before it; give the rest, 'acme'"),
     ],
 )

@@ -68,6 +68,14 @@ def test_a_python_package_of_that_name_is_taken(
     assert "taken by the Python package 'avatar_provider_face'" in refused(capsys, "face")
 
 
+@pytest.mark.parametrize("name", ["demo", "verify", "sessions", "new-provider"])
+def test_a_name_of_a_command_is_taken(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"`avatar {name}` is another command" in refused(capsys, name)
+    assert everything(folder) == []
+
+
 def test_a_bad_name_is_one_line_and_nothing_is_written(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

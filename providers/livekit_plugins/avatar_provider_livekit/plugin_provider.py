@@ -76,7 +76,7 @@ class PluginProvider:
         return ProviderInfo(
             name=self._name,
             title=f"{known.title or self._short} by LiveKit's plugin",
-            contract_version=1,
+            contract_version=2,
             options=model,
             avatar_option=option if option in fields else None,
             tokens="none",
