@@ -119,14 +119,17 @@ class RoomStats:
 
     async def _ask(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Ask one thing at a time; None if there is no answer, or none in time."""
-        now, last = time.monotonic(), self._asking
-        if self._closed:
-            return None
+        last = self._asking
         if last is not None and not last.done():
-            if now - self._asked_at < NEXT_QUESTION:
+            # Waited for and not passed over: time in which nothing could be read must be seen to
+            # have been lost by this process, or it would count as silence of the avatar.
+            await asyncio.wait([last], timeout=READ_TIMEOUT)
+            if not last.done() and time.monotonic() - self._asked_at < NEXT_QUESTION:
                 return None
             last.cancel()
-        self._asked_at = now
+        if self._closed:
+            return None
+        self._asked_at = time.monotonic()
         asking: asyncio.Task[T] = asyncio.create_task(question(), name="liveness.stats")
         self._asking = asking
         asking.add_done_callback(_seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import time
 import wave
 from collections.abc import AsyncIterator
@@ -31,7 +32,7 @@ from tests.browser.chromium import open_chromium
 FIRST = "mock?size=256&fps=15"
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = Path(__file__).parents[2] / "reports" / "live-page"
-UNTIL = 30.0
+UNTIL = 60.0
 """Seconds."""
 
 SPOKEN = 0.02
@@ -99,7 +100,9 @@ class Visitor:
         page.on("request", self._asked)
 
     def _said(self, message: Any) -> None:
-        if message.type == "error":
+        # So livekit-client tells the end of a call that another tab took over.
+        taken_over = re.search("data ?channel", message.text, re.IGNORECASE)
+        if message.type == "error" and not taken_over:
             self.troubles.append(f"console: {message.text}")
 
     def _asked(self, request: Any) -> None:
@@ -185,7 +188,8 @@ async def test_a_visitor_talks_to_the_avatar_changes_it_breaks_it_and_comes_back
     address: str, tmp_path: Path
 ) -> None:
     microphone = write_microphone(tmp_path / "microphone.wav")
-    speech = f"--use-file-for-fake-audio-capture={microphone}%noloop"
+    # Said again and again: on a busy machine the agent may not have begun at the first objection.
+    speech = f"--use-file-for-fake-audio-capture={microphone}"
     async with open_chromium(speech) as browser, visiting(browser, address) as visitor:
         await visitor.join()
         await visitor.pictured()
@@ -209,6 +213,8 @@ async def accessible(visitor: Visitor) -> None:
 
 async def type_a_sentence(visitor: Visitor) -> None:
     """By keyboard alone: from the microphone button on to the text."""
+    # LiveKit drops the text of one whom the agent does not know yet; people type more slowly.
+    await visitor.listed("the agent sees you")
     await visitor.page.keyboard.press("Tab")
     await visitor.page.keyboard.type("Good morning, this was typed and not spoken.")
     await visitor.page.keyboard.press("Enter")

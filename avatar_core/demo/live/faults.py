@@ -22,8 +22,9 @@ class Fault:
     options: dict[str, float | str]
 
 
-# Behind the first words of the sentence that is said meanwhile, so that one hears it taken over.
-_IN_MID_SENTENCE = 3.0
+# Behind the first words of the sentence that is said meanwhile, so that one hears it taken over; on
+# a busy machine it takes seconds until the avatar that has joined is given the word.
+_IN_MID_SENTENCE = 5.0
 
 FAULTS = (
     Fault("crash", "Crash", {"crash_after": _IN_MID_SENTENCE}),

@@ -70,6 +70,7 @@ class LiveCall:
         """
         await self.connection.open_room()
         self._room.on("track_published", self._track_published)
+        self._room.on("participant_connected", self._joined)
         await join(
             self._room,
             url=self.connection.url,
@@ -144,6 +145,10 @@ class LiveCall:
         # Of the visitor's alone: the avatar's own tracks would be received and decoded for nothing.
         if participant.identity == VISITOR:
             publication.set_subscribed(True)
+
+    def _joined(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == VISITOR:
+            self.happenings.tell("joined")
 
     async def _typed(self, session: AgentSession[Any], event: TextInputEvent) -> None:
         text = event.text.strip()[:LONGEST_TEXT]

@@ -10,6 +10,7 @@ const WORDS = {
   chosen: (each) => `avatar: ${each.title}`,
   fault: (each) => `fault: ${each.title}`,
   visitor: (each) => `you are ${each.state}`,
+  joined: () => 'the agent sees you',
   typed: (each) => `you typed ${each.characters} characters`,
   sent: () => 'the agent begins a segment',
   heard: () => 'the segment is heard',
