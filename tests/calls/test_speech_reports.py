@@ -44,15 +44,17 @@ async def test_an_avatar_that_reports_nothing_can_be_interrupted(stage: CallStag
     async with avatar_in(stage, drop_reports=True):
         session = stage.agent_session
         log = PlaybackLog(session.output.audio)
+        began = time.monotonic()
         handle = session.say("unreported", audio=sweep(seconds=5))
         await stage.viewer.until_heard(AVATAR, seconds=1.5)
         moment = time.monotonic()
         await asyncio.wait_for(session.interrupt(), 8)
         await asyncio.wait_for(handle.wait_for_playout(), 8)
+        spoken = time.monotonic() - began
         last = await stage.viewer.until_silent(AVATAR, seconds=0.6)
-        assert last < moment + 1.5
+        assert last < moment + 3
         assert log.finished[0].interrupted
-        assert 0 < log.finished[0].playback_position <= 2
+        assert 0 < log.finished[0].playback_position <= min(spoken, 4.9)
 
 
 async def test_late_reports_delay_nothing_that_is_heard(stage: CallStage) -> None:
