@@ -152,7 +152,7 @@ class LivenessWatch:
         if self._task is not None:
             # Not with a reading under way: whoever stops the watch may close the room next, and
             # the native library, asked for the numbers of a connection that goes, has crashed.
-            await self._stats.aclose()
+            await self._stats.answered()
             self._task.cancel()
             await asyncio.wait([self._task])
         await self._probe.aclose()

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from livekit import rtc
 
 READ_TIMEOUT = 1.0
-"""Seconds after which an answer of the native library is not waited for any longer."""
+"""Seconds for the native library to answer; it is asked again at the next tick."""
 
-NEXT_QUESTION = 5.0
-"""Seconds after which it is asked again although the last answer has not come."""
-
-LAST_ANSWER_TIMEOUT = 3.0
-"""Seconds to wait at the end for an answer that is late. One that is still under way when the room
-goes crashes the process (rtc 1.1.21), and to give up waiting does not take a question back."""
-
-T = TypeVar("T")
+_FAILURES = (RuntimeError, asyncio.TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +61,12 @@ class RoomStats:
     def __init__(self, room: rtc.Room) -> None:
         self._room = room
         self._ssrc: dict[int, tuple[rtc.Track, int]] = {}
-        self._asking: asyncio.Task[Any] | None = None
-        self._asked_at = 0.0
-        self._closed = False
+        self._answered = asyncio.Event()
+        self._answered.set()
 
-    async def aclose(self) -> None:
-        """Ask nothing more, and wait for the answer to what was asked, for a limited time."""
-        self._closed = True
-        asking = self._asking
-        if asking is not None and not asking.done():
-            await asyncio.wait([asking], timeout=LAST_ANSWER_TIMEOUT)
-            asking.cancel()
+    async def answered(self) -> None:
+        """Wait until no question to the native library is open; they all have a time limit."""
+        await self._answered.wait()
 
     async def read(self, *, audio: rtc.Track | None, video: rtc.Track | None) -> Counts | None:
         """Read the counters; None if they cannot be read now.
@@ -88,8 +75,16 @@ class RoomStats:
             audio: The avatar's sound, if subscribed.
             video: The avatar's pictures, if subscribed.
         """
-        stats = await self._ask(self._room.get_rtc_stats)
-        if stats is None:
+        self._answered.clear()
+        try:
+            return await self._read(audio=audio, video=video)
+        finally:
+            self._answered.set()
+
+    async def _read(self, *, audio: rtc.Track | None, video: rtc.Track | None) -> Counts | None:
+        try:
+            stats = await asyncio.wait_for(self._room.get_rtc_stats(), READ_TIMEOUT)
+        except _FAILURES:
             return None  # not connected, or too busy to answer: nothing is known, nothing is said
         every = [*stats.publisher_stats, *stats.subscriber_stats]
         inbound = dict(_inbound(every))
@@ -113,39 +108,15 @@ class RoomStats:
         return None if kept is None else kept[1]
 
     async def _learn(self, track: rtc.Track) -> None:
-        for each in await self._ask(track.get_stats) or ():
+        try:
+            stats = await asyncio.wait_for(track.get_stats(), READ_TIMEOUT)
+        except asyncio.TimeoutError:
+            return
+        except Exception:  # noqa: BLE001 - what rtc raises, of no narrower type
+            return  # the track went away meanwhile
+        for each in stats:
             if each.WhichOneof("stats") == "inbound_rtp":
                 self._ssrc[id(track)] = (track, each.inbound_rtp.stream.ssrc)
-
-    async def _ask(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-        """Ask one thing at a time; None if there is no answer, or none in time."""
-        last = self._asking
-        if last is not None and not last.done():
-            # Waited for and not passed over: time in which nothing could be read must be seen to
-            # have been lost by this process, or it would count as silence of the avatar.
-            await asyncio.wait([last], timeout=READ_TIMEOUT)
-            if not last.done() and time.monotonic() - self._asked_at < NEXT_QUESTION:
-                return None
-            last.cancel()
-        if self._closed:
-            return None
-        self._asked_at = time.monotonic()
-        asking: asyncio.Task[T] = asyncio.create_task(question(), name="liveness.stats")
-        self._asking = asking
-        asking.add_done_callback(_seen)
-        await asyncio.wait([asking], timeout=READ_TIMEOUT)
-        if not asking.done() or asking.cancelled() or asking.exception() is not None:
-            return None
-        return asking.result()
-
-
-def _seen(asking: asyncio.Task[Any]) -> None:
-    """Look at what went wrong, for nobody may wait for it any more: the track or the room is gone.
-
-    That is raised as plain ``Exception`` and ``RuntimeError`` (rtc 1.1.21).
-    """
-    if not asking.cancelled():
-        asking.exception()
 
 
 def _inbound(every: list[Any]) -> Iterator[tuple[int | None, TrackCount]]:
