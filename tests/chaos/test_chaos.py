@@ -70,21 +70,22 @@ def broken_promises(outcome: dict[str, Any]) -> list[str]:
     return [each for kind in PROMISES for each in outcome[kind]]
 
 
-@pytest.mark.timeout(120 * MINUTES + 60)
+@pytest.mark.timeout(180 * MINUTES + 60)
 async def test_calls_in_which_things_go_wrong_stay_audible_and_leave_nothing(
     tmp_path: Path,
 ) -> None:
     numbers = few_calls_with_every_fault()
-    outcomes, words = await run_calls(numbers, tmp_path / "first")
-    assert sorted(each["number"] for each in outcomes) == sorted(numbers), words
-    again = []
-    for outcome in outcomes:
-        # What is heard, and when, is a matter of the machine too: that gets another try, like all
-        # tests that hear. What was left behind is not.
-        late = {*outcome["silences"], *outcome["wrong"]}
-        assert late.issuperset(broken_promises(outcome)), words
-        if late:
-            again.append(outcome["number"])
-    if again:
-        outcomes, more = await run_calls(again, tmp_path / "again")
-        assert [each for each in outcomes if broken_promises(each)] == [], words + more
+    words = ""
+    # What is heard, and when, is a matter of the machine too: that gets two more tries, like all
+    # tests that hear. What was left behind is not.
+    for attempt in ("first", "again", "once more"):
+        outcomes, more = await run_calls(numbers, tmp_path / attempt)
+        words += more
+        assert sorted(each["number"] for each in outcomes) == sorted(numbers), words
+        late = [each for each in outcomes if each["silences"] or each["wrong"]]
+        for each in outcomes:
+            assert {*each["silences"], *each["wrong"]}.issuperset(broken_promises(each)), words
+        if not late:
+            return
+        numbers = [each["number"] for each in late]
+    pytest.fail(f"calls {numbers} were not right in any of three tries\n{words}")
